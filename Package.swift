@@ -1,0 +1,156 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Warnings are errors where the tests are built; a user's newer compiler must not stop a build.
+let strict: [SwiftSetting] =
+    Context.environment["DST_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)]
+
+let settings: [SwiftSetting] =
+    [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")] + strict
+
+func product(_ name: String, _ package: String) -> Target.Dependency {
+    .product(name: name, package: package)
+}
+
+func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: dependencies,
+        exclude: name == "Raft" ? ["Scripts"] : [], swiftSettings: settings)
+}
+
+let nioCore = product("NIOCore", "swift-nio")
+let nioPosix = product("NIOPosix", "swift-nio")
+let nioEmbedded = product("NIOEmbedded", "swift-nio")
+let nioSSL = product("NIOSSL", "swift-nio-ssl")
+let nioTLS = product("NIOTLS", "swift-nio")
+let nioHTTP1 = product("NIOHTTP1", "swift-nio")
+let nioFoundation = product("NIOFoundationCompat", "swift-nio")
+let protobuf = product("SwiftProtobuf", "swift-protobuf")
+let crypto = product("Crypto", "swift-crypto")
+let x509 = product("X509", "swift-certificates")
+let asn1 = product("SwiftASN1", "swift-asn1")
+let logging = product("Logging", "swift-log")
+let metrics = product("Metrics", "swift-metrics")
+let grdb = product("GRDB", "GRDB.swift")
+let collections = product("DequeModule", "swift-collections")
+let orderedCollections = product("OrderedCollections", "swift-collections")
+let lifecycle = product("ServiceLifecycle", "swift-service-lifecycle")
+let unixSignals = product("UnixSignals", "swift-service-lifecycle")
+let hummingbird = product("Hummingbird", "hummingbird")
+let hummingbirdCore = product("HummingbirdCore", "hummingbird")
+let httpTypes = product("HTTPTypes", "swift-http-types")
+let asyncHTTPClient = product("AsyncHTTPClient", "async-http-client")
+let argumentParser = product("ArgumentParser", "swift-argument-parser")
+let configuration = product("Configuration", "swift-configuration")
+let yams = product("Yams", "Yams")
+let histogram = product("Histogram", "hdrhistogram-swift")
+
+let package = Package(
+    name: "dstorage",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "dstnode", targets: ["dstnode"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(
+            url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    ],
+    targets: [
+        // 0: the floor. Everything may use it; it uses nobody.
+        .target(name: "CCore"),
+        .systemLibrary(
+            name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        module("Core", ["CCore", "CLibCrypto"]),
+
+        // 1: pure rules, and the doors to the network.
+        .target(
+            name: "Messages", dependencies: ["Core", protobuf], exclude: ["Protos"],
+            swiftSettings: settings),
+        module("Raft", ["Core"]),
+        module("Placement", ["Core"]),
+        module("S3", ["Core", crypto]),
+        module(
+            "Wire",
+            [
+                "Core", "Messages", nioCore, nioPosix, nioSSL, nioTLS, protobuf, crypto, x509,
+                asn1, logging, collections,
+            ]),
+        module("Discovery", ["Core", nioCore, nioPosix, logging]),
+
+        // 2: what is on disk.
+        module("RaftLog", ["Core", "Raft"]),
+        module("ChunkStore", ["Core", grdb]),
+        module("Catalogue", ["Core", "Messages", "Placement", grdb]),
+
+        // 3: operations on objects, without HTTP and without sockets.
+        module("ObjectStore", ["Core", "Messages", "Placement", "S3", nioCore]),
+
+        // 4: the roles.
+        module(
+            "Gateway",
+            [
+                "Core", "Messages", "Placement", "S3", "Wire", "ObjectStore", hummingbird,
+                hummingbirdCore, httpTypes, nioCore, nioPosix, nioHTTP1, nioSSL, logging, metrics,
+                lifecycle,
+            ]),
+        module(
+            "Coordinator",
+            [
+                "Core", "Messages", "Raft", "Placement", "Wire", "Discovery", "RaftLog",
+                "Catalogue", lifecycle, logging, metrics, nioCore, nioPosix,
+            ]),
+        module(
+            "StorageNode",
+            [
+                "Core", "Messages", "Placement", "Wire", "ChunkStore", lifecycle, logging, metrics,
+                nioCore, nioPosix,
+            ]),
+        module("Simulation", ["Core", "Raft", collections]),
+
+        // 5: the program.
+        .executableTarget(
+            name: "dstnode",
+            dependencies: [
+                "Core", "Messages", "Wire", "Discovery", "Gateway", "Coordinator", "StorageNode",
+                "Simulation", "S3", argumentParser, configuration, yams, asyncHTTPClient, histogram,
+                lifecycle, unixSignals, logging, metrics, nioCore, nioPosix,
+            ],
+            swiftSettings: settings),
+
+        tests("Core", ["Core"]),
+        tests("Raft", ["Raft", "Simulation"]),
+        tests("Placement", ["Placement"]),
+        tests("S3", ["S3", crypto]),
+        tests("Wire", ["Wire", nioEmbedded, nioCore, nioPosix, nioSSL]),
+        tests("Discovery", ["Discovery"]),
+        tests("RaftLog", ["RaftLog"]),
+        tests("ChunkStore", ["ChunkStore"]),
+        tests("Catalogue", ["Catalogue"]),
+        tests("ObjectStore", ["ObjectStore"]),
+        tests("Gateway", ["Gateway", nioEmbedded]),
+        tests("Coordinator", ["Coordinator"]),
+        tests("StorageNode", ["StorageNode"]),
+        tests("Simulation", ["Simulation"]),
+        tests("Tidy", []),
+        tests("Node", [asyncHTTPClient, "S3", "Core"]),
+    ]
+)
