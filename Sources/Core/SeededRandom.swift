@@ -1,6 +1,6 @@
 /// SplitMix64 (Steele, Lea, Flood 2014): a small generator that replays from its seed. For tests,
 /// simulation and everything that decides; never for keys.
-package struct SeededRandom: RandomNumberGenerator, Sendable {
+package struct SeededRandom: RandomNumberGenerator, Sendable, Equatable {
     private var state: UInt64
 
     package init(seed: UInt64) { state = seed }

@@ -129,8 +129,6 @@ package nonisolated struct ProtoFormationProposal: Sendable {
   /// NodeID
   package var proposer: Data = Data()
 
-  package var proposedMs: Int64 = 0
-
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -379,7 +377,7 @@ nonisolated extension ProtoFormationMember: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension ProtoFormationProposal: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".FormationProposal"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}cluster\0\u{3}cluster_name\0\u{1}members\0\u{1}settings\0\u{3}range_count\0\u{1}proposer\0\u{3}proposed_ms\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}cluster\0\u{3}cluster_name\0\u{1}members\0\u{1}settings\0\u{3}range_count\0\u{1}proposer\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -394,7 +392,6 @@ nonisolated extension ProtoFormationProposal: SwiftProtobuf.Message, SwiftProtob
       case 5: try { try decoder.decodeSingularMessageField(value: &self._settings) }()
       case 6: try { try decoder.decodeSingularUInt32Field(value: &self.rangeCount) }()
       case 7: try { try decoder.decodeSingularBytesField(value: &self.proposer) }()
-      case 8: try { try decoder.decodeSingularInt64Field(value: &self.proposedMs) }()
       default: break
       }
     }
@@ -426,9 +423,6 @@ nonisolated extension ProtoFormationProposal: SwiftProtobuf.Message, SwiftProtob
     if !self.proposer.isEmpty {
       try visitor.visitSingularBytesField(value: self.proposer, fieldNumber: 7)
     }
-    if self.proposedMs != 0 {
-      try visitor.visitSingularInt64Field(value: self.proposedMs, fieldNumber: 8)
-    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -440,7 +434,6 @@ nonisolated extension ProtoFormationProposal: SwiftProtobuf.Message, SwiftProtob
     if lhs._settings != rhs._settings {return false}
     if lhs.rangeCount != rhs.rangeCount {return false}
     if lhs.proposer != rhs.proposer {return false}
-    if lhs.proposedMs != rhs.proposedMs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
