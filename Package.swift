@@ -125,13 +125,14 @@ let package = Package(
                 nioCore, nioPosix,
             ]),
         module("Simulation", ["Core", "Raft", collections]),
+        module("NodeConfiguration", ["Core", configuration, yams, logging]),
 
         // 5: the program.
         .executableTarget(
             name: "dstnode",
             dependencies: [
                 "Core", "Messages", "Wire", "Discovery", "Gateway", "Coordinator", "StorageNode",
-                "Simulation", "S3", argumentParser, configuration, yams, asyncHTTPClient, histogram,
+                "Simulation", "S3", "NodeConfiguration", argumentParser, asyncHTTPClient, histogram,
                 lifecycle, unixSignals, logging, metrics, nioCore, nioPosix,
             ],
             swiftSettings: settings),
@@ -150,6 +151,7 @@ let package = Package(
         tests("Coordinator", ["Coordinator"]),
         tests("StorageNode", ["StorageNode"]),
         tests("Simulation", ["Simulation"]),
+        tests("NodeConfiguration", ["NodeConfiguration", "Core", logging]),
         tests("Tidy", []),
         tests("Node", [asyncHTTPClient, "S3", "Core"]),
     ]

@@ -1,0 +1,95 @@
+/// The vocabulary of settings. One name serves everywhere: `NODE_TYPE` in the environment,
+/// `node_type` in YAML, `--node-type` as a flag.
+package enum Setting: String, CaseIterable, Sendable {
+    case nodeType = "NODE_TYPE"
+    case nodeID = "NODE_ID"
+    case listenAddress = "LISTEN_ADDRESS"
+    case advertiseAddress = "ADVERTISE_ADDRESS"
+    case dataPath = "DATA_PATH"
+    case storageBackend = "STORAGE_BACKEND"
+    case replicationFactor = "REPLICATION_FACTOR"
+    case discoveryMethod = "DISCOVERY_METHOD"
+    case seedNodes = "SEED_NODES"
+    case capacity = "CAPACITY_GB"
+    case zone = "ZONE"
+    case clusterName = "CLUSTER_NAME"
+    case clusterSecret = "CLUSTER_SECRET"
+    case joinToken = "JOIN_TOKEN"
+    case bootstrapExpect = "BOOTSTRAP_EXPECT"
+    case formCluster = "FORM_CLUSTER"
+    case rootAccessKey = "ROOT_ACCESS_KEY"
+    case rootSecretKey = "ROOT_SECRET_KEY"
+    case encryptionKey = "ENCRYPTION_KEY"
+    case s3Region = "S3_REGION"
+    case s3Domain = "S3_DOMAIN"
+    case metadataRanges = "METADATA_RANGES"
+    case repairDelay = "REPAIR_DELAY"
+    case garbageGrace = "GARBAGE_GRACE"
+    case logLevel = "LOG_LEVEL"
+    case logFormat = "LOG_FORMAT"
+
+    /// In the environment.
+    package var name: String { rawValue }
+
+    /// In YAML: lower case, with underscores.
+    package var key: String { rawValue.lowercased() }
+
+    /// Without the dashes; a secret is given by a file, since `ps` shows flags to everybody.
+    package var flag: String { (isSecret ? fileKey : key).replacing("_", with: "-") }
+
+    /// The short words of the deployment guide, accepted besides ``flag``.
+    package var shortFlag: String? {
+        switch self {
+        case .listenAddress: "address"
+        case .seedNodes: "seeds"
+        case .capacity: "capacity"
+        case .replicationFactor: "replication"
+        case .discoveryMethod: "discovery"
+        default: nil
+        }
+    }
+
+    /// May also be given as `…_FILE`: the path of a file that holds it.
+    package var isSecret: Bool {
+        switch self {
+        case .clusterSecret, .joinToken, .rootSecretKey, .encryptionKey: true
+        default: false
+        }
+    }
+
+    /// Values separated by commas, or a YAML list.
+    var isList: Bool {
+        switch self {
+        case .seedNodes, .clusterSecret, .encryptionKey: true
+        default: false
+        }
+    }
+
+    /// The name under which a secret's file is given in YAML; `_FILE` in the environment.
+    package var fileKey: String { key + "_file" }
+    package var fileName: String { name + "_FILE" }
+
+    /// `nil`: none, or worked out from the machine and the other settings.
+    package var defaultText: String? {
+        switch self {
+        case .listenAddress: "0.0.0.0:9000"
+        case .dataPath: "/var/lib/dstorage"
+        case .storageBackend: "sqlite"
+        case .replicationFactor: "3"
+        case .discoveryMethod: "static"
+        case .zone: "default"
+        case .clusterName: "dstorage"
+        case .bootstrapExpect: "3"
+        case .formCluster: "auto"
+        case .s3Region: "us-east-1"
+        case .metadataRanges: "4"
+        case .repairDelay: "10m"
+        case .garbageGrace: "10m"
+        case .logLevel: "info"
+        case .logFormat: "auto"
+        case .nodeType, .nodeID, .advertiseAddress, .seedNodes, .capacity, .clusterSecret,
+            .joinToken, .rootAccessKey, .rootSecretKey, .encryptionKey, .s3Domain:
+            nil
+        }
+    }
+}
