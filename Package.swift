@@ -153,6 +153,6 @@ let package = Package(
         tests("Simulation", ["Simulation"]),
         tests("NodeConfiguration", ["NodeConfiguration", "Core", logging]),
         tests("Tidy", []),
-        tests("Node", [asyncHTTPClient, "S3", "Core"]),
+        tests("Node", ["dstnode", "NodeConfiguration", "Core", argumentParser, logging]),
     ]
 )
