@@ -101,27 +101,34 @@ let package = Package(
         module("ChunkStore", ["Core", grdb]),
         module("Catalogue", ["Core", "Messages", "Placement", grdb]),
 
-        // 3: operations on objects, without HTTP and without sockets.
+        // 3: operations on objects, without HTTP and without sockets; and how a node follows the
+        // catalogue.
+        module(
+            "ClusterView",
+            ["Core", "Messages", "Placement", "Wire", nioCore, logging, protobuf]),
         module("ObjectStore", ["Core", "Messages", "Placement", "S3", nioCore]),
 
         // 4: the roles.
         module(
             "Gateway",
             [
-                "Core", "Messages", "Placement", "S3", "Wire", "ObjectStore", hummingbird,
+                "Core", "Messages", "Placement", "S3", "ClusterView", "Wire", "ObjectStore",
+                hummingbird,
                 hummingbirdCore, httpTypes, nioCore, nioPosix, nioHTTP1, nioSSL, logging, metrics,
                 lifecycle,
             ]),
         module(
             "Coordinator",
             [
-                "Core", "Messages", "Raft", "Placement", "Wire", "Discovery", "RaftLog",
+                "Core", "Messages", "Raft", "Placement", "ClusterView", "Wire", "Discovery",
+                "RaftLog",
                 "Catalogue", lifecycle, logging, metrics, nioCore, nioPosix,
             ]),
         module(
             "StorageNode",
             [
-                "Core", "Messages", "Placement", "Wire", "ChunkStore", lifecycle, logging, metrics,
+                "Core", "Messages", "Placement", "ClusterView", "Wire", "ChunkStore", lifecycle,
+                logging, metrics,
                 nioCore, nioPosix,
             ]),
         module("Simulation", ["Core", "Raft", collections]),
@@ -131,8 +138,9 @@ let package = Package(
         .executableTarget(
             name: "dstnode",
             dependencies: [
-                "Core", "Messages", "Wire", "Discovery", "Gateway", "Coordinator", "StorageNode",
-                "Simulation", "S3", "NodeConfiguration", argumentParser, asyncHTTPClient, histogram,
+                "Core", "Messages", "Wire", "ClusterView", "Discovery", "Gateway", "Coordinator",
+                "StorageNode", "Simulation", "S3", "NodeConfiguration", argumentParser,
+                asyncHTTPClient, histogram,
                 lifecycle, unixSignals, logging, metrics, nioCore, nioPosix,
             ],
             swiftSettings: settings),
@@ -146,6 +154,7 @@ let package = Package(
         tests("RaftLog", ["RaftLog"]),
         tests("ChunkStore", ["ChunkStore"]),
         tests("Catalogue", ["Catalogue"]),
+        tests("ClusterView", ["ClusterView"]),
         tests("ObjectStore", ["ObjectStore"]),
         tests("Gateway", ["Gateway", nioEmbedded]),
         tests("Coordinator", ["Coordinator"]),

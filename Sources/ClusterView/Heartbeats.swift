@@ -1,0 +1,96 @@
+import Core
+import Logging
+import Messages
+import NIOCore
+import Synchronization
+import Wire
+
+/// Tells the system range's leader every second that this node is there, and how it does.
+package final class Heartbeats: Sendable {
+    /// What changes from one heartbeat to the next.
+    package struct Report: Sendable {
+        package var usedBytes: UInt64 = 0
+        package var freeBytes: UInt64 = 0
+        package var refusesWrites = false
+        package var problems: [String] = []
+        package init() {}
+    }
+
+    private let node: ProtoNode
+    private let pool: WirePool
+    private let follower: ClusterFollower
+    private let logger: Logger
+    private let report: @Sendable () -> Report
+    private let membership = Mutex<ProtoMembership>(.unknown)
+
+    package init(
+        node: ProtoNode, pool: WirePool, follower: ClusterFollower, logger: Logger,
+        report: @escaping @Sendable () -> Report
+    ) {
+        self.node = node
+        self.pool = pool
+        self.follower = follower
+        self.logger = logger
+        self.report = report
+    }
+
+    /// What the cluster has decided about this node; unknown before the first answer.
+    package var lastMembership: ProtoMembership { membership.withLock { $0 } }
+
+    /// Goes on until cancelled.
+    ///
+    /// - Throws: ``HeartbeatRefused`` where the cluster will not have this node: it stops.
+    package func run() async throws {
+        var leader: NodeID?
+        while !Task.isCancelled {
+            leader = try await beat(leader, isLeaving: false)
+            try? await Task.sleep(for: ClusterViewLimits.heartbeatPause)
+        }
+    }
+
+    /// Says goodbye, so that nobody waits for this node. Best effort.
+    package func leave() async { _ = try? await beat(nil, isLeaving: true) }
+
+    /// - Returns: The leader that answered.
+    private func beat(_ leader: NodeID?, isLeaving: Bool) async throws -> NodeID? {
+        var search = LeaderSearch(hint: leader)
+        let report = self.report()
+        let request = ProtoHeartbeatRequest.with {
+            $0.node = node
+            $0.usedBytes = report.usedBytes
+            $0.freeBytes = report.freeBytes
+            $0.refusesWrites = report.refusesWrites || isLeaving
+            $0.isLeaving = isLeaving
+            $0.epoch = follower.state.epoch.rawValue
+            $0.problems = report.problems
+        }
+        while let next = search.next(among: follower.coordinators), !Task.isCancelled {
+            do {
+                let reply = try await pool.call(
+                    .heartbeat, to: next, request,
+                    deadline: .now() + ClusterViewLimits.heartbeatDeadline,
+                    as: ProtoHeartbeatReply.self)
+                switch reply.status {
+                case .done:
+                    if !reply.refusal.isEmpty { throw HeartbeatRefused(reason: reply.refusal) }
+                    membership.withLock { $0 = reply.membership }
+                    return next
+                case .notLeader: search.redirected(from: next, to: NodeID(bytes: reply.leader))
+                default: search.failed(next)
+                }
+            } catch let error as WireError {
+                logger.debug(
+                    "a heartbeat was not answered",
+                    metadata: ["coordinator": "\(next)", "error": "\(error)"])
+                search.failed(next)
+            }
+        }
+        return nil
+    }
+}
+
+/// The cluster refuses this node: a label that another live node has, or it was removed.
+package struct HeartbeatRefused: Error, CustomStringConvertible {
+    package let reason: String
+    package var description: String { reason }
+}
