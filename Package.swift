@@ -94,7 +94,7 @@ let package = Package(
                 "Core", "Messages", nioCore, nioPosix, nioSSL, nioTLS, protobuf, crypto, x509,
                 asn1, logging, collections,
             ]),
-        module("Discovery", ["Core", nioCore, nioPosix, logging]),
+        module("Discovery", ["Core", logging]),
 
         // 2: what is on disk.
         module("RaftLog", ["Core", "Raft"]),
@@ -150,7 +150,7 @@ let package = Package(
         tests("Placement", ["Placement"]),
         tests("S3", ["S3", crypto]),
         tests("Wire", ["Wire", nioEmbedded, nioCore, nioPosix, nioSSL]),
-        tests("Discovery", ["Discovery"]),
+        tests("Discovery", ["Discovery", logging]),
         tests("RaftLog", ["RaftLog"]),
         tests("ChunkStore", ["ChunkStore"]),
         tests("Catalogue", ["Catalogue"]),

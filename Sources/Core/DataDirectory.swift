@@ -175,9 +175,9 @@ package final class DataDirectory: Sendable {
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         do {
             let bytes = try encoder.encode(identity)
-            try SystemFile.replace(path + "/" + fileName, with: bytes)
-        } catch let error as SystemFile.Failure {
-            throw translate(error, path: path)
+            try DurableFile.replace(path + "/" + fileName, with: Array(bytes))
+        } catch let error as DurableFileError {
+            throw translate(SystemFile.Failure(operation: error.call, code: error.code), path: path)
         } catch {
             throw .failed(path: path, operation: "encode", reason: "\(error)")
         }
@@ -202,14 +202,17 @@ package final class DataDirectory: Sendable {
     }
 
     private static func checkWritable(_ path: String) throws(DataDirectoryError) {
+        let probe = path + "/" + fileName + ".probe"
         do {
             if try SystemFile.freeBytes(path) < freeBytesMin {
                 throw DataDirectoryError.full(path: path)
             }
-            try SystemFile.replace(path + "/" + fileName + ".probe", with: Data("probe".utf8))
-            try SystemFile.remove(path + "/" + fileName + ".probe")
+            try DurableFile.replace(probe, with: Array("probe".utf8))
+            try SystemFile.remove(probe)
         } catch let error as DataDirectoryError {
             throw error
+        } catch let error as DurableFileError {
+            throw translate(SystemFile.Failure(operation: error.call, code: error.code), path: path)
         } catch let error as SystemFile.Failure {
             throw translate(error, path: path)
         } catch {

@@ -25,28 +25,6 @@ enum SystemFile {
         throw Failure(operation: "read", code: EFBIG)
     }
 
-    /// Puts `bytes` in the place of the file so that after a crash either the old or the new
-    /// content is there, whole. Durable when it returns.
-    static func replace(_ path: String, with bytes: Data) throws(Failure) {
-        let temporary = path + ".new"
-        do {
-            let file = FileHandleOwner(
-                open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600))
-            guard file.isOpen else { throw failure("open") }
-            var rest = bytes[...]
-            while !rest.isEmpty {
-                let count = rest.withUnsafeBytes { raw in
-                    repeating { write(file.descriptor, raw.baseAddress, raw.count) }
-                }
-                if count < 0 { throw failure("write") }
-                rest = rest.dropFirst(count)
-            }
-            guard fsync(file.descriptor) == 0 else { throw failure("fsync") }
-        }
-        guard rename(temporary, path) == 0 else { throw failure("rename") }
-        try syncDirectory(of: path)
-    }
-
     static func remove(_ path: String) throws(Failure) {
         guard unlink(path) == 0 else { throw failure("unlink") }
     }
@@ -86,9 +64,11 @@ enum SystemFile {
     }
 
     private static func syncDirectory(of path: String) throws(Failure) {
-        let directory = FileHandleOwner(open(parent(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC))
-        guard directory.isOpen else { throw failure("open directory") }
-        guard fsync(directory.descriptor) == 0 else { throw failure("fsync directory") }
+        do {
+            try DurableFile.syncDirectory(parent(of: path))
+        } catch {
+            throw Failure(operation: error.call, code: error.code)
+        }
     }
 
     private static func parent(of path: String) -> String {
