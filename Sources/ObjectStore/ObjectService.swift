@@ -1,119 +1,75 @@
 import Core
+import Messages
 import NIOCore
 
 /// S3's operations on objects, without HTTP and without sockets. Any thread; holds no state that
-/// outlives an operation.
+/// outlives an operation, but what nodes failed a moment ago.
 package final class ObjectService: Sendable {
+    let cluster: any ClusterDoor
+    let catalogue: any CatalogueDoor
+    let clocks: any Clocks
+    let random: Randomness
+    let writer: BodyWriter
+    let avoided: AvoidedNodes
+    let budget: MemoryBudget
+    private let chunks: any ChunkDoor
+    private let keys: KeyRing
+    private let watch: WriteWatch
+
     package init(
         cluster: any ClusterDoor, catalogue: any CatalogueDoor, chunks: any ChunkDoor,
-        keys: KeyRing, clocks: any Clocks = SystemClocks()
-    ) {}
-
-    /// Watches over writes that stall. Runs until its task is cancelled; nothing works without it.
-    package func run() async {}
-}
-
-// MARK: Objects
-extension ObjectService {
-    package func put(
-        _ request: PutRequest, body: sending some ByteSource
-    ) async throws -> ObjectInfo {
-        throw ObjectStoreError.slowDown("not built yet")
+        keys: KeyRing, clocks: any Clocks = SystemClocks(), random: Randomness = .system,
+        memoryBytesMax: Int = ObjectStoreLimits.memoryBytesMax
+    ) {
+        self.cluster = cluster
+        self.catalogue = catalogue
+        self.chunks = chunks
+        self.keys = keys
+        self.clocks = clocks
+        self.random = random
+        avoided = AvoidedNodes()
+        watch = WriteWatch()
+        budget = MemoryBudget(bytesMax: memoryBytesMax)
+        writer = BodyWriter(
+            writing: ChunkWriting(
+                cluster: cluster, chunks: chunks, clocks: clocks, random: random,
+                avoided: avoided, watch: watch),
+            keys: keys)
     }
 
-    package func get(_ request: GetRequest) async throws(ObjectStoreError) -> GetResult {
-        throw .slowDown("not built yet")
+    /// Watches over writes that stall. Runs until its task is cancelled; without it a write waits
+    /// for ever for a replica that says nothing.
+    package func run() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(ObjectStoreLimits.watch))
+            watch.tick(now: clocks.monotonic)
+        }
     }
 
-    package func head(_ request: HeadRequest) async throws(ObjectStoreError) -> HeadResult {
-        throw .slowDown("not built yet")
+    /// Chunks being written just now.
+    package var chunkWritesInFlight: Int { watch.count }
+    /// What operations hold just now, as counted against the limit.
+    package var memoryBytesUsed: Int { budget.usedBytes }
+
+    /// What a body in `bucket` is read with.
+    func reading(_ bucket: BucketID) -> ChunkReading {
+        ChunkReading(
+            cluster: cluster, chunks: chunks, clocks: clocks, random: random, avoided: avoided,
+            keys: keys
+        ) { [self] upload, offset throws(ObjectStoreError) in
+            try await parts(of: upload, in: bucket, from: offset)
+        }
     }
 
-    /// Succeeds whether or not the key exists.
-    package func delete(
-        _ address: ObjectAddress, conditions: WriteConditions = WriteConditions()
-    ) async throws(ObjectStoreError) {
-        throw .slowDown("not built yet")
-    }
-
-    /// At most 1,000 keys: all of them are gone afterwards, or none.
-    package func deleteMany(
-        bucket: String, keys: [ObjectKey]
-    ) async throws(ObjectStoreError) {
-        throw .slowDown("not built yet")
-    }
-
-    package func copy(_ request: CopyRequest) async throws -> ObjectInfo {
-        throw ObjectStoreError.slowDown("not built yet")
-    }
-
-    package func list(_ request: ListRequest) async throws(ObjectStoreError) -> ListPage {
-        throw .slowDown("not built yet")
-    }
-}
-
-// MARK: Buckets
-extension ObjectService {
-    /// - Throws: ``ObjectStoreError/bucketAlreadyOwnedByYou``, or
-    ///   ``ObjectStoreError/bucketAlreadyExists`` where the owner is another.
-    package func createBucket(
-        _ name: String, owner: String
-    ) async throws(ObjectStoreError) -> BucketInfo {
-        throw .slowDown("not built yet")
-    }
-
-    /// HeadBucket and GetBucketLocation.
-    package func bucket(_ name: String) async throws(ObjectStoreError) -> BucketInfo {
-        throw .slowDown("not built yet")
-    }
-
-    package func deleteBucket(_ name: String) async throws(ObjectStoreError) {
-        throw .slowDown("not built yet")
-    }
-
-    /// - Parameter limit: 1...10,000.
-    package func listBuckets(
-        prefix: String = "", after: String = "", limit: Int = 10_000
-    ) async throws(ObjectStoreError) -> BucketPage {
-        throw .slowDown("not built yet")
-    }
-}
-
-// MARK: Multipart
-extension ObjectService {
-    package func createUpload(
-        _ request: CreateUploadRequest
-    ) async throws(ObjectStoreError) -> CreateUploadResult {
-        throw .slowDown("not built yet")
-    }
-
-    package func putPart(
-        _ request: PutPartRequest, body: sending some ByteSource
-    ) async throws -> PartInfo {
-        throw ObjectStoreError.slowDown("not built yet")
-    }
-
-    package func copyPart(_ request: CopyPartRequest) async throws -> PartInfo {
-        throw ObjectStoreError.slowDown("not built yet")
-    }
-
-    package func completeUpload(
-        _ request: CompleteUploadRequest
-    ) async throws(ObjectStoreError) -> ObjectInfo {
-        throw .slowDown("not built yet")
-    }
-
-    package func abortUpload(_ address: UploadAddress) async throws(ObjectStoreError) {
-        throw .slowDown("not built yet")
-    }
-
-    package func listParts(_ request: ListPartsRequest) async throws(ObjectStoreError) -> PartPage {
-        throw .slowDown("not built yet")
-    }
-
-    package func listUploads(
-        _ request: ListUploadsRequest
-    ) async throws(ObjectStoreError) -> UploadPage {
-        throw .slowDown("not built yet")
+    private func parts(
+        of upload: UploadID, in bucket: BucketID, from offset: Int
+    ) async throws(ObjectStoreError) -> [ProtoPart] {
+        var question = ProtoReadParts()
+        question.bucket = bucket.rawValue
+        question.upload = upload.data
+        question.offset = UInt64(offset)
+        question.limit = UInt32(ObjectStoreLimits.readPartsMax)
+        let answer = try await ask(.readParts(question), bucket: bucket)
+        return answer.parts.parts
     }
 }
