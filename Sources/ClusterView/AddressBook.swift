@@ -13,7 +13,7 @@ package final class AddressBook: Sendable {
         addresses.withLock { $0[node] = address }
     }
 
-    func set(_ nodes: some Sequence<ClusterState.Node>) {
+    package func set(_ nodes: some Sequence<ClusterState.Node>) {
         addresses.withLock { addresses in
             for node in nodes { addresses[node.id] = node.address }
         }

@@ -10,7 +10,8 @@ package enum CoordinatorLimits {
     package static let movesMax = 64
     package static let movesPerNodeMax = 8
     /// Garbage and repair rows taken up in one round of one range.
-    package static let garbageRowsPerRound = 1_000
+    package static let garbageRowsPerPage = 500
+    package static let garbagePagesPerRound = 4
     package static let repairRowsPerRound = 100
     package static let fencesPerRound = 100
     /// Chunks in one request to delete (see chunk.proto).

@@ -1,0 +1,191 @@
+import ClusterView
+import Core
+import Logging
+import Messages
+import NIOCore
+import ServiceLifecycle
+import Synchronization
+import Wire
+
+/// One coordinator: forms or joins the cluster, runs its Raft groups, and, where it leads, keeps the
+/// cluster in order. Runs until the surrounding service group stops.
+package final class Coordinator: Service {
+    package struct Configuration: Sendable {
+        package var me: FormationProposal.Member
+        package var version: String
+        package var directory: String
+        package var policy: FormationCore.Policy
+        /// How long chunks of overwritten and deleted objects stay for their readers.
+        package var garbageGraceMilliseconds: Int64
+
+        package init(
+            me: FormationProposal.Member, version: String, directory: String,
+            policy: FormationCore.Policy, garbageGraceMilliseconds: Int64
+        ) {
+            self.me = me
+            self.version = version
+            self.directory = directory
+            self.policy = policy
+            self.garbageGraceMilliseconds = garbageGraceMilliseconds
+        }
+    }
+
+    /// What the coordinator stands on.
+    package struct Foundation: Sendable {
+        package var pool: WirePool
+        package var server: WireServer
+        package var addresses: AddressBook
+        package var clocks: any Clocks
+        package var logger: Logger
+        /// Addresses of coordinators, by discovery.
+        package var seeds: @Sendable () async -> [String]
+        /// Told once the cluster is known, before anything is served: it goes into `node.json`, and
+        /// handshakes name it from then on.
+        package var clusterIsKnown: @Sendable (ClusterID) throws -> Void
+        package var openConsensus:
+            @Sendable (FormationProposal, any ConsensusObserver) async throws ->
+                any RunningConsensus
+
+        package init(
+            pool: WirePool, server: WireServer, addresses: AddressBook, clocks: any Clocks,
+            logger: Logger, seeds: @escaping @Sendable () async -> [String],
+            clusterIsKnown: @escaping @Sendable (ClusterID) throws -> Void,
+            openConsensus:
+                @escaping @Sendable (FormationProposal, any ConsensusObserver)
+                async throws -> any RunningConsensus
+        ) {
+            self.pool = pool
+            self.server = server
+            self.addresses = addresses
+            self.clocks = clocks
+            self.logger = logger
+            self.seeds = seeds
+            self.clusterIsKnown = clusterIsKnown
+            self.openConsensus = openConsensus
+        }
+    }
+
+    private let configuration: Configuration
+    private let base: Foundation
+    private let formation: Formation
+    private let follower: ClusterFollower
+    private let running = Mutex<(any RunningConsensus)?>(nil)
+
+    /// - Throws: ``FormationError`` where the formation record can't be read.
+    package init(_ configuration: Configuration, on base: Foundation) throws {
+        CoordinatorLimits.check()
+        self.configuration = configuration
+        self.base = base
+        formation = try Formation(
+            me: configuration.me, policy: configuration.policy,
+            directory: configuration.directory, pool: base.pool, clocks: base.clocks,
+            logger: base.logger, discover: base.seeds)
+        follower = ClusterFollower(
+            pool: base.pool, addresses: base.addresses, clocks: base.clocks, logger: base.logger,
+            seeds: base.seeds)
+        base.server.setRoutes(FormationService.routes(to: formation))
+    }
+
+    /// Whether this coordinator can serve: it belongs to a cluster, hears the system range's leader,
+    /// and knows a leader of each of its groups.
+    package func isReady() async -> Bool {
+        guard follower.isFresh, let consensus = running.withLock({ $0 }) else { return false }
+        for range in consensus.ranges {
+            guard await consensus.state(of: range)?.leader != nil else { return false }
+        }
+        return true
+    }
+
+    package func run() async throws {
+        let proposal = try await cancelWhenGracefulShutdown { [formation] in
+            try await formation.run()
+        }
+        try base.clusterIsKnown(proposal.cluster)
+        for member in proposal.members { base.addresses.set(member.address, of: member.node) }
+        let leadership = LeadershipRelay()
+        let consensus = try await base.openConsensus(proposal, leadership)
+        running.withLock { $0 = consensus }
+        try await serve(proposal, consensus, leadership)
+    }
+
+    private func serve(
+        _ proposal: FormationProposal, _ consensus: any RunningConsensus,
+        _ leadership: LeadershipRelay
+    ) async throws {
+        let mirror = SystemMirror(consensus: consensus, addresses: base.addresses)
+        let changed = ChangeSignal()
+        let keeper = NodeKeeper(
+            consensus: consensus, mirror: mirror, changed: changed, clocks: base.clocks,
+            logger: base.logger)
+        let heartbeats = Heartbeats(
+            node: .of(configuration), pool: base.pool, follower: follower, logger: base.logger,
+            report: { Heartbeats.Report() })
+        setRoutes(consensus, mirror, keeper, changed, proposal)
+        let duties = Duties(
+            configuration: configuration, base: base, consensus: consensus, mirror: mirror,
+            keeper: keeper, proposal: proposal, changed: changed, leadership: leadership)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await consensus.run() }
+            group.addTask { await self.follower.run() }
+            group.addTask { try await heartbeats.run() }
+            duties.start(in: &group)
+            group.addTask {
+                // Ends the group from here on a graceful stop: what leads is handed over first.
+                try? await gracefulShutdown()
+                await heartbeats.leave()
+                await consensus.handOver()
+                throw CancellationError()
+            }
+            do {
+                while try await group.next() != nil {}
+            } catch is CancellationError {
+                group.cancelAll()
+            }
+        }
+    }
+
+    private func setRoutes(
+        _ consensus: any RunningConsensus, _ mirror: SystemMirror, _ keeper: NodeKeeper,
+        _ changed: ChangeSignal, _ proposal: FormationProposal
+    ) {
+        var routes = FormationService.routes(to: formation)
+        consensus.addRoutes(to: &routes)
+        let watch = WatchService(
+            consensus: consensus, mirror: mirror, nodes: keeper, changed: changed)
+        let status = StatusService(
+            me: configuration.me.node, proposal: proposal, consensus: consensus, mirror: mirror,
+            nodes: keeper)
+        routes.on(.watch) { call in call.respond { try await watch.answer($0) } }
+        routes.on(.heartbeat) { call in
+            call.respond { try await keeper.heard(try $0.decode(), from: $0.peer) }
+        }
+        routes.on(.status) { call in call.respond { _ in try await status.answer() } }
+        base.server.setRoutes(routes)
+    }
+}
+
+/// A runner of Raft groups with its life.
+package protocol RunningConsensus: Consensus {
+    /// Runs the groups until cancelled.
+    ///
+    /// - Throws: Where it can't go on, an fsync error above all: the process stops.
+    func run() async throws
+    /// Serves proposals, questions and the groups' own messages.
+    func addRoutes(to routes: inout WireRoutes)
+    /// Hands all leaderships to others; best effort, bounded in time.
+    func handOver() async
+}
+
+extension ProtoNode {
+    static func of(_ configuration: Coordinator.Configuration) -> Self {
+        .with {
+            $0.id = configuration.me.node.data
+            $0.label = configuration.me.label
+            $0.role = .coordinator
+            $0.address = configuration.me.address
+            $0.zone = configuration.me.zone
+            $0.membership = .member
+            $0.version = configuration.version
+        }
+    }
+}
