@@ -24,6 +24,11 @@ package struct ClusterState: Sendable {
         package var nodes: [NodeID] = []
         /// While it moves: the nodes it will have. No new chunks until that is done.
         package var next: [NodeID] = []
+
+        package init(nodes: [NodeID] = [], next: [NodeID] = []) {
+            self.nodes = nodes
+            self.next = next
+        }
     }
 
     package struct Liveness: Hashable, Sendable {

@@ -1,5 +1,6 @@
 import Core
 import Logging
+import ClusterView
 import Messages
 import NIOCore
 import Wire

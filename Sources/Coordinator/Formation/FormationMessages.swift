@@ -1,15 +1,10 @@
+import ClusterView
 import Core
-import Foundation
 import Messages
 import SwiftProtobuf
 
 typealias MessageRequest = SwiftProtobuf.Message
 typealias MessageReply = SwiftProtobuf.Message
-
-extension Identifier128 {
-    /// The identifier's sixteen bytes as messages carry them.
-    package var data: Data { Data(bytes) }
-}
 
 extension FormationProposal.Member {
     var message: ProtoFormationMember {
