@@ -2,6 +2,7 @@ import Core
 import Logging
 import NIOCore
 import SwiftProtobuf
+import Synchronization
 
 /// The client side: connections to all peers, made when first needed, kept, made again with
 /// jittered back-off. Any thread.
@@ -14,7 +15,9 @@ package final class WirePool: Sendable {
         package var addressOf: @Sendable (NodeID) -> String?
         package var group: any EventLoopGroup
         package var logger: Logger
+        /// To each peer; the second is made when the first is busy.
         package var bulkConnections = 2
+        package var settings = WireSettings()
 
         package init(
             certificates: NodeCertificates, group: any EventLoopGroup, logger: Logger,
@@ -29,95 +32,97 @@ package final class WirePool: Sendable {
         }
     }
 
-    package init(_ configuration: Configuration) {}
+    private struct Links {
+        var control: PeerLink?
+        var bulk: [PeerLink] = []
+    }
 
-    // MARK: Unary calls
+    private struct State {
+        var links: [PeerLink.Target: Links] = [:]
+        var addresses: [String] = []
+        var isShutDown = false
+    }
 
-    package func call(
-        _ method: Method, to node: NodeID, _ message: ByteBuffer, deadline: NIODeadline
-    ) async throws(WireError) -> ByteBuffer { throw .overloaded }
+    package let counters = WireCounters()
+    private let configuration: Configuration
+    private let state = Mutex(State())
 
-    package func call<Reply: SwiftProtobuf.Message>(
-        _ method: Method, to node: NodeID, _ message: some SwiftProtobuf.Message,
-        deadline: NIODeadline, as reply: Reply.Type = Reply.self
-    ) async throws(WireError) -> Reply { throw .overloaded }
+    package init(_ configuration: Configuration) {
+        precondition(configuration.bulkConnections > 0)
+        self.configuration = configuration
+    }
 
-    /// The callback form; `done` is called exactly once, on a loop (never within this call).
-    package func call(
-        _ method: Method, to node: NodeID, _ message: ByteBuffer, deadline: NIODeadline,
-        done: @escaping @Sendable (Result<ByteBuffer, WireError>) -> Void
-    ) {}
-
-    /// Calls whoever is at `address` (`host:port`): before ids are known.
-    package func call<Reply: SwiftProtobuf.Message>(
-        _ method: Method, address: String, _ message: some SwiftProtobuf.Message,
-        deadline: NIODeadline, as reply: Reply.Type = Reply.self
-    ) async throws(WireError) -> (peer: PeerIdentity, reply: Reply) { throw .overloaded }
+    /// Closes all connections; calls in flight end `connectionLost`.
+    package func shutdown() async {
+        let links = state.withLock { state in
+            state.isShutDown = true
+            return state.links.values.flatMap { $0.bulk + ($0.control.map { [$0] } ?? []) }
+        }
+        for link in links { await link.shutdown() }
+    }
 
     // MARK: One-way messages
 
-    /// Best effort, in order while the connection stands; dropped and counted when there is no
-    /// connection (one is being made) or ``WireLimits/oneWayQueuedBytesMax`` are queued.
-    package func send(_ method: Method, to node: NodeID, _ message: ByteBuffer) {}
+    /// Best effort, in order while the connection stands; dropped and counted when the peer can't
+    /// be reached or ``WireLimits/oneWayQueuedBytesMax`` wait.
+    package func send(_ method: Method, to node: NodeID, _ message: ByteBuffer) {
+        link(method, .node(node)).send(method, message)
+    }
 
-    // MARK: Streams
+    // MARK: Links
 
-    /// Opens a stream: `message`, then raw bytes both ways. Errors come by the stream.
-    package func open(
-        _ method: Method, to node: NodeID, _ message: ByteBuffer, deadline: NIODeadline
-    ) -> ClientStream { ClientStream() }
-    package func open(
-        _ method: Method, to node: NodeID, _ message: some SwiftProtobuf.Message,
-        deadline: NIODeadline
-    ) -> ClientStream { ClientStream() }
+    /// A new stream and the link that will carry it.
+    func prepare(
+        _ method: Method, _ target: PeerLink.Target, _ message: ByteBuffer, deadline: NIODeadline,
+        isUnary: Bool
+    ) -> (stream: WireStream, link: PeerLink) {
+        counters.callsOpened.add(1, ordering: .relaxed)
+        let link = link(method, target)
+        let stream = WireStream(
+            method: method, message: message, deadline: deadline, inbox: link.inbox,
+            receiver: .none, queuedBytesHigh: configuration.settings.queuedBytesHigh)
+        stream.hasEndQueued = isUnary
+        stream.load = link
+        link.activeCount.add(1, ordering: .relaxed)
+        return (stream, link)
+    }
 
-    /// The callback form: no task, no continuation. Events come on the connection's loop.
-    package func open(
-        _ method: Method, to node: NodeID, _ message: ByteBuffer, deadline: NIODeadline,
-        onEvent: @escaping @Sendable (StreamEvent) -> Void
-    ) -> ClientStream { ClientStream() }
+    private func link(_ method: Method, _ target: PeerLink.Target) -> PeerLink {
+        let lane = MethodRule.of(method)?.lane ?? .control
+        return state.withLock { state in
+            var links = state.links[target] ?? Links()
+            let link: PeerLink
+            if lane == .control, let control = links.control { return control }
+            if lane == .bulk, let quiet = quietest(links.bulk) { return quiet }
+            if case .address(let address) = target, state.links[target] == nil {
+                makeRoom(for: address, &state)
+            }
+            link = PeerLink(
+                target: target, lane: lane, pool: configuration, counters: counters,
+                eventLoop: configuration.group.next())
+            if lane == .control { links.control = link } else { links.bulk.append(link) }
+            state.links[target] = links
+            return link
+        }
+    }
 
-    /// Closes all connections; calls in flight end `connectionLost`.
-    package func shutdown() async {}
-}
+    /// The bulk link with the fewest calls; `nil` to make one more.
+    private func quietest(_ links: [PeerLink]) -> PeerLink? {
+        var best: (link: PeerLink, count: Int)?
+        for link in links {
+            let count = link.activeCount.load(ordering: .relaxed)
+            if best.map({ count < $0.count }) ?? true { best = (link, count) }
+        }
+        guard let best else { return nil }
+        return best.count > 0 && links.count < configuration.bulkConnections ? nil : best.link
+    }
 
-/// What happens on a client's stream; ends with exactly one `end` or `failed`.
-package enum StreamEvent: Sendable {
-    /// The reply's message.
-    case reply(ByteBuffer)
-    /// Raw bytes after it. Call ``ClientStream/consumed(_:)`` when done with them.
-    case bytes(ByteBuffer)
-    /// The answer is complete.
-    case end
-    case failed(WireError)
-}
-
-/// One open call with raw bytes both ways. Any thread; one writer, one reader.
-package final class ClientStream: Sendable {
-    init() {}
-
-    // MARK: Request body
-
-    /// Sends raw bytes, waiting while ``WireLimits/queuedBytesHigh`` are queued.
-    package func write(_ bytes: ByteBuffer) async throws(WireError) {}
-    /// Queues raw bytes without waiting.
-    /// - Returns: `false` when the queue is above its mark: stop until ``onWritable(_:)`` calls.
-    @discardableResult package func enqueue(_ bytes: ByteBuffer, end: Bool = false) -> Bool { true }
-    /// Calls `body` once, on the loop, when the queue is below its mark (or the stream is over).
-    package func onWritable(_ body: @escaping @Sendable () -> Void) {}
-    package func finish() {}
-    /// Ends the call; the server is told. No effect once it is over.
-    package func cancel() {}
-
-    // MARK: Reply (not for streams opened with `onEvent`)
-
-    /// The reply's message. For a unary answer to a streamed request, this is all.
-    package func reply() async throws(WireError) -> ByteBuffer { throw .overloaded }
-    package func reply<Reply: SwiftProtobuf.Message>(
-        as type: Reply.Type
-    ) async throws(WireError) -> Reply { throw .overloaded }
-    /// The next raw bytes, `nil` at the end. Opens the window by what it returned before.
-    package func next() async throws(WireError) -> ByteBuffer? { nil }
-    /// With `onEvent`: these bytes are done with; the peer may send more.
-    package func consumed(_ bytes: Int) {}
+    /// Addresses that were called come and go; only the latest are kept.
+    private func makeRoom(for address: String, _ state: inout State) {
+        state.addresses.append(address)
+        guard state.addresses.count > WireLimits.addressesMax else { return }
+        let oldest = PeerLink.Target.address(state.addresses.removeFirst())
+        guard let links = state.links.removeValue(forKey: oldest) else { return }
+        for link in links.bulk + (links.control.map { [$0] } ?? []) { link.retire() }
+    }
 }

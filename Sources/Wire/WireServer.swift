@@ -1,23 +1,175 @@
 import Core
 import Logging
+import Messages
 import NIOCore
+import NIOSSL
+import Synchronization
 
 /// The server side of the node protocol: what arrives by a ``PortListener``.
 package final class WireServer: Sendable {
+    private struct State {
+        var routes: WireRoutes
+        var connections: [ObjectIdentifier: WireConnection] = [:]
+        var isStopping = false
+        var whenEmpty: [EventLoopPromise<Void>] = []
+    }
+
+    let certificates: NodeCertificates
+    let settings: WireSettings
+    let logger: Logger
+    let cluster: @Sendable () -> ClusterID?
+    private let isExpelled: @Sendable (NodeID) -> Bool
+    private let state: Mutex<State>
+    package let counters = WireCounters()
+
     /// - Parameters:
     ///   - cluster: This node's cluster, `nil` before formation. Asked at each handshake and at
-    ///     each call by a peer that was in no cluster when it shook hands.
-    ///   - isExpelled: Nodes whose certificate is refused although it is valid.
+    ///     each call by a peer that shook hands while one side was in no cluster.
+    ///   - isExpelled: Nodes that are refused although their certificate is valid.
     package init(
         certificates: NodeCertificates, routes: WireRoutes = WireRoutes(), logger: Logger,
+        settings: WireSettings = WireSettings(),
         cluster: @escaping @Sendable () -> ClusterID?,
         isExpelled: @escaping @Sendable (NodeID) -> Bool = { _ in false }
-    ) {}
+    ) {
+        self.certificates = certificates
+        self.settings = settings
+        self.logger = logger
+        self.cluster = cluster
+        self.isExpelled = isExpelled
+        self.state = Mutex(State(routes: routes))
+    }
 
     /// Replaces the handlers; calls of a method without one fail `unavailable`.
-    package func setRoutes(_ routes: WireRoutes) {}
+    package func setRoutes(_ routes: WireRoutes) {
+        state.withLock { $0.routes = routes }
+    }
+
+    /// Connections that have shaken hands.
+    package var connectionCount: Int { state.withLock { $0.connections.count } }
 
     /// Tells peers to open nothing more here, lets calls in flight finish until `deadline`, then
     /// closes.
-    package func shutdown(deadline: NIODeadline) async {}
+    package func shutdown(deadline: NIODeadline) async {
+        let open = state.withLock { state in
+            state.isStopping = true
+            return Array(state.connections.values)
+        }
+        guard let loop = open.first?.eventLoop else { return }
+        for connection in open { connection.inbox.perform { connection.drain() } }
+        let empty = loop.makePromise(of: Void.self)
+        let isEmpty = state.withLock { state in
+            if !state.connections.isEmpty { state.whenEmpty.append(empty) }
+            return state.connections.isEmpty
+        }
+        if isEmpty { empty.succeed() }
+        let timer = loop.scheduleTask(deadline: deadline) {
+            for connection in open {
+                connection.inbox.perform {
+                    connection.close(.connectionLost("the node is stopping"))
+                }
+            }
+        }
+        try? await empty.futureResult.get()
+        timer.cancel()
+    }
+
+    // MARK: For connections
+
+    /// Makes the channel's pipeline that of the node protocol.
+    func initialize(_ channel: any Channel) throws {
+        let check = CertificateCheck(certificates)
+        let tls = NIOSSLServerHandler(
+            context: try certificates.contexts().server,
+            customVerificationCallback: check.verify, configuration: .wire)
+        let connection = WireConnection(
+            eventLoop: channel.eventLoop, inbox: LoopInbox(eventLoop: channel.eventLoop),
+            settings: settings, side: .server(self), certificate: check)
+        try channel.pipeline.syncOperations.addHandlers([tls, connection])
+    }
+
+    func hello(cluster: ClusterID?, lane: Lane, settings: WireSettings) -> ProtoHello {
+        Handshake.hello(
+            identity: certificates.identity, cluster: cluster, lane: lane, settings: settings)
+    }
+
+    func admit(_ peer: PeerIdentity, _ connection: WireConnection) throws(HandshakeRefusal) {
+        if isExpelled(peer.node) { throw HandshakeRefusal(text: "\(peer) has left the cluster") }
+        let isStopping = state.withLock { state in
+            if !state.isStopping { state.connections[ObjectIdentifier(connection)] = connection }
+            return state.isStopping
+        }
+        if isStopping { throw HandshakeRefusal(text: "the node is stopping") }
+    }
+
+    func closed(_ connection: WireConnection) {
+        let waiting = state.withLock { state -> [EventLoopPromise<Void>] in
+            state.connections[ObjectIdentifier(connection)] = nil
+            guard state.connections.isEmpty else { return [] }
+            defer { state.whenEmpty = [] }
+            return state.whenEmpty
+        }
+        for promise in waiting { promise.succeed() }
+    }
+
+    func handler(
+        of method: Method, for peer: PeerIdentity, on connection: WireConnection
+    ) throws(WireFailure) -> WireRoutes.CallHandler {
+        try check(method, peer, connection)
+        guard let handler = state.withLock({ $0.routes.calls[method] }) else {
+            throw WireFailure(.unavailable, "\(method) is not served here now")
+        }
+        counters.callsReceived.add(1, ordering: .relaxed)
+        return handler
+    }
+
+    func receive(
+        _ method: Method, _ message: ByteBuffer, from peer: PeerIdentity,
+        on connection: WireConnection
+    ) {
+        do throws(WireFailure) {
+            try check(method, peer, connection)
+        } catch {
+            counters.messagesRefused.add(1, ordering: .relaxed)
+            return
+        }
+        guard let handler = state.withLock({ $0.routes.messages[method] }) else {
+            counters.messagesRefused.add(1, ordering: .relaxed)
+            return
+        }
+        counters.messagesReceived.add(1, ordering: .relaxed)
+        handler(peer, message)
+    }
+
+    private func check(
+        _ method: Method, _ peer: PeerIdentity, _ connection: WireConnection
+    ) throws(WireFailure) {
+        guard let rule = MethodRule.of(method) else {
+            throw WireFailure(.unknownMethod, "method \(method.rawValue) is unknown")
+        }
+        guard rule.callers.contains(peer.role) else {
+            throw WireFailure(.forbidden, "a \(peer.role.rawValue) may not call \(rule.name)")
+        }
+        if isExpelled(peer.node) { throw WireFailure(.forbidden, "\(peer) has left the cluster") }
+        if rule.isAllowedBeforeFormation { return }
+        guard let theirs = connection.peerCluster else {
+            throw WireFailure(.unavailable, "the caller was in no cluster when it connected")
+        }
+        if connection.ownCluster == nil { connection.ownCluster = cluster() }
+        guard let ours = connection.ownCluster else {
+            throw WireFailure(.unavailable, "the node is in no cluster yet")
+        }
+        guard ours == theirs else {
+            throw WireFailure(.forbidden, "the node is of cluster \(ours), not \(theirs)")
+        }
+    }
+}
+
+extension NIOSSLHandler.Configuration {
+    /// A burst's buffer is not kept for ever.
+    static var wire: Self {
+        var configuration = Self()
+        configuration.maximumPreservedOutboundBufferCapacity = 256 << 10
+        return configuration
+    }
 }
