@@ -85,6 +85,7 @@ let package = Package(
         .target(
             name: "Messages", dependencies: ["Core", protobuf], exclude: ["Protos"],
             swiftSettings: settings),
+        module("AdminAPI", []),
         module("Raft", ["Core"]),
         module("Placement", ["Core"]),
         module("S3", ["Core", crypto]),
@@ -112,24 +113,22 @@ let package = Package(
         module(
             "Gateway",
             [
-                "Core", "Messages", "Placement", "S3", "ClusterView", "Wire", "ObjectStore",
-                hummingbird,
-                hummingbirdCore, httpTypes, nioCore, nioPosix, nioHTTP1, nioSSL, logging, metrics,
+                "Core", "Messages", "AdminAPI", "Placement", "S3", "ClusterView", "Wire",
+                "ObjectStore", hummingbird, hummingbirdCore, httpTypes, nioCore, nioPosix, nioHTTP1,
+                nioSSL, logging, metrics,
                 lifecycle,
             ]),
         module(
             "Coordinator",
             [
                 "Core", "Messages", "Raft", "Placement", "ClusterView", "Wire", "Discovery",
-                "RaftLog",
-                "Catalogue", lifecycle, logging, metrics, nioCore, nioPosix,
+                "RaftLog", "Catalogue", lifecycle, logging, metrics, nioCore, nioPosix,
             ]),
         module(
             "StorageNode",
             [
                 "Core", "Messages", "Placement", "ClusterView", "Wire", "ChunkStore", lifecycle,
-                logging, metrics,
-                nioCore, nioPosix,
+                logging, metrics, nioCore, nioPosix,
             ]),
         module("Simulation", ["Core", "Raft", collections]),
         module("NodeConfiguration", ["Core", configuration, yams, logging]),
@@ -139,9 +138,9 @@ let package = Package(
             name: "dstnode",
             dependencies: [
                 "Core", "Messages", "Wire", "ClusterView", "Discovery", "Gateway", "Coordinator",
-                "StorageNode", "Simulation", "S3", "NodeConfiguration", argumentParser,
-                asyncHTTPClient, histogram,
-                lifecycle, unixSignals, logging, metrics, nioCore, nioPosix,
+                "StorageNode", "Simulation", "S3", "NodeConfiguration", "AdminAPI", argumentParser,
+                asyncHTTPClient, histogram, lifecycle, unixSignals, logging, metrics, nioCore,
+                nioPosix,
             ],
             swiftSettings: settings),
 
