@@ -134,7 +134,7 @@ import Testing
             }
         }
         let remaining = state.partitions.count { $0.nodes.contains(node(5)) }
-        #expect(remaining < before - 8 * CoordinatorLimits.movesPerNodeMax)
+        #expect(remaining <= before - 8 * CoordinatorLimits.movesPerNodeMax)
         for partition in state.partitions { #expect(Set(partition.nodes).count == 3) }
     }
 
