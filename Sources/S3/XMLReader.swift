@@ -1,0 +1,194 @@
+/// An element of a document that a client sent: its name without prefix, text or children.
+/// Attributes are read and dropped: S3's documents carry none that matter.
+package struct XMLElement: Equatable, Sendable {
+    package let name: String
+    /// All character data directly inside.
+    package fileprivate(set) var text: String = ""
+    package fileprivate(set) var children: [XMLElement] = []
+
+    package func child(_ name: String) -> XMLElement? { children.first { $0.name == name } }
+    package func text(of name: String) -> String? { child(name)?.text }
+}
+
+/// Reads the small documents of S3 requests. No entities but the five of XML and character
+/// references, no document types, no processing instructions but the declaration: so nothing can
+/// expand or reach outside. Depth, elements and size are limited.
+package struct XMLReader {
+    private let bytes: [UInt8]
+    private var position = 0
+    private var elementCount = 0
+
+    /// - Returns: The root element.
+    /// - Throws: `MalformedXML`.
+    package static func read(_ bytes: [UInt8]) throws(S3Error) -> XMLElement {
+        guard bytes.count <= S3Limits.xmlBytesMax else { throw malformed }
+        guard String(validating: bytes, as: UTF8.self) != nil else { throw malformed }
+        var reader = XMLReader(bytes: bytes)
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { reader.position = 3 }
+        try reader.skipMiscellany(allowsDeclaration: true)
+        let root = try reader.element(depth: 1)
+        try reader.skipMiscellany(allowsDeclaration: false)
+        guard reader.position == bytes.count else { throw malformed }
+        return root
+    }
+
+    private init(bytes: [UInt8]) { self.bytes = bytes }
+
+    static let malformed = S3Error(.malformedXML)
+
+    private var next: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+    private func isAt(_ word: String) -> Bool { bytes[position...].starts(with: word.utf8) }
+
+    private mutating func take(_ word: String) throws(S3Error) {
+        guard isAt(word) else { throw Self.malformed }
+        position += word.utf8.count
+    }
+
+    private mutating func skipSpace() {
+        while let byte = next, byte == 32 || byte == 9 || byte == 10 || byte == 13 {
+            position += 1
+        }
+    }
+
+    /// Moves behind the next `word`.
+    private mutating func skip(to word: String) throws(S3Error) {
+        let pattern = Array(word.utf8)
+        while position + pattern.count <= bytes.count {
+            if bytes[position] == pattern[0], isAt(word) {
+                position += pattern.count
+                return
+            }
+            position += 1
+        }
+        throw Self.malformed
+    }
+
+    private mutating func skipMiscellany(allowsDeclaration: Bool) throws(S3Error) {
+        skipSpace()
+        if allowsDeclaration && isAt("<?xml") { try skip(to: "?>") }
+        skipSpace()
+        while isAt("<!--") {
+            try skip(to: "-->")
+            skipSpace()
+        }
+    }
+
+    private mutating func element(depth: Int) throws(S3Error) -> XMLElement {
+        elementCount += 1
+        guard depth <= S3Limits.xmlDepthMax, elementCount <= S3Limits.xmlElementsMax else {
+            throw Self.malformed
+        }
+        try take("<")
+        let qualifiedName = try name()
+        var element = XMLElement(name: Self.withoutPrefix(qualifiedName))
+        if try skipAttributes() { return element }
+        try content(of: &element, depth: depth)
+        try take("</")
+        guard try name() == qualifiedName else { throw Self.malformed }
+        skipSpace()
+        try take(">")
+        return element
+    }
+
+    private static func withoutPrefix(_ name: ArraySlice<UInt8>) -> String {
+        let start = name.firstIndex(of: UInt8(ascii: ":")).map { $0 + 1 } ?? name.startIndex
+        return String(decoding: name[start...], as: UTF8.self)
+    }
+
+    private mutating func name() throws(S3Error) -> ArraySlice<UInt8> {
+        let start = position
+        while let byte = next, PercentCoding.isUnreserved(byte) || byte == UInt8(ascii: ":") {
+            position += 1
+        }
+        guard position > start else { throw Self.malformed }
+        return bytes[start..<position]
+    }
+
+    /// - Returns: Whether the element ends here (`/>`).
+    private mutating func skipAttributes() throws(S3Error) -> Bool {
+        while true {
+            skipSpace()
+            switch next {
+            case UInt8(ascii: ">"):
+                position += 1
+                return false
+            case UInt8(ascii: "/"):
+                try take("/>")
+                return true
+            default:
+                _ = try name()
+                skipSpace()
+                try take("=")
+                skipSpace()
+                guard let quote = next, quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'")
+                else { throw Self.malformed }
+                position += 1
+                while let byte = next, byte != quote {
+                    guard byte != UInt8(ascii: "<") else { throw Self.malformed }
+                    position += 1
+                }
+                guard next == quote else { throw Self.malformed }
+                position += 1
+            }
+        }
+    }
+
+    /// Up to the `</` of the element itself.
+    private mutating func content(of element: inout XMLElement, depth: Int) throws(S3Error) {
+        var text: [UInt8] = []
+        while let byte = next {
+            switch byte {
+            case UInt8(ascii: "&"): try reference(into: &text)
+            case UInt8(ascii: "<"):
+                if isAt("</") {
+                    element.text = String(decoding: text, as: UTF8.self)
+                    return
+                }
+                if isAt("<!--") {
+                    try skip(to: "-->")
+                } else if isAt("<![CDATA[") {
+                    position += 9
+                    let start = position
+                    try skip(to: "]]>")
+                    text += bytes[start..<(position - 3)]
+                } else {
+                    element.children.append(try self.element(depth: depth + 1))
+                }
+            default:
+                text.append(byte)
+                position += 1
+            }
+        }
+        throw Self.malformed
+    }
+
+    private mutating func reference(into text: inout [UInt8]) throws(S3Error) {
+        let start = position + 1
+        // The longest are `&#x10FFFF;` and zeros before it.
+        guard let end = bytes[start...].prefix(12).firstIndex(of: UInt8(ascii: ";")) else {
+            throw Self.malformed
+        }
+        position = end + 1
+        let name = String(decoding: bytes[start..<end], as: UTF8.self)
+        switch name {
+        case "amp": text.append(UInt8(ascii: "&"))
+        case "lt": text.append(UInt8(ascii: "<"))
+        case "gt": text.append(UInt8(ascii: ">"))
+        case "quot": text.append(UInt8(ascii: "\""))
+        case "apos": text.append(UInt8(ascii: "'"))
+        default:
+            guard let scalar = Self.scalar(name) else { throw Self.malformed }
+            text.append(contentsOf: String(Character(scalar)).utf8)
+        }
+    }
+
+    private static func scalar(_ name: String) -> Unicode.Scalar? {
+        let number =
+            name.hasPrefix("#x")
+            ? UInt32(name.dropFirst(2), radix: 16)
+            : name.hasPrefix("#") ? UInt32(name.dropFirst(1)) : nil
+        guard let number, number > 0 else { return nil }
+        return Unicode.Scalar(number)
+    }
+}
