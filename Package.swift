@@ -86,7 +86,7 @@ let package = Package(
             name: "Messages", dependencies: ["Core", protobuf], exclude: ["Protos"],
             swiftSettings: settings),
         module("AdminAPI", []),
-        module("Raft", ["Core"]),
+        module("Raft", ["Core", collections]),
         module("Placement", ["Core"]),
         module("S3", ["Core", crypto]),
         module(

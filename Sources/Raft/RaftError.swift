@@ -13,6 +13,8 @@ package enum RaftError: Error, Hashable, Sendable {
     case membershipBusy
     /// The change changes nothing, or would leave no voter or too many members. Do not repeat.
     case membershipPointless
+    /// Only a voter that isn't the leader can become the leader. Do not repeat.
+    case notAnotherVoter
     /// One command exceeds ``RaftLimits/commandBytesMax``. Do not repeat.
     case commandTooLarge
 }

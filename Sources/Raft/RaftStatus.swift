@@ -33,7 +33,8 @@ package struct RaftStatus: Hashable, Sendable {
         /// The last entry known to be durable there.
         package var match: LogIndex
         package var isReceivingSnapshot: Bool
-        /// Answered something that was sent within the last election timeout.
-        package var isActive: Bool
+        /// When the leader (by its own clock, in milliseconds) sent what was answered last; nil:
+        /// nothing was answered.
+        package var ackedAt: UInt64?
     }
 }
