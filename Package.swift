@@ -148,7 +148,9 @@ let package = Package(
         tests("Raft", ["Raft", "Simulation"]),
         tests("Placement", ["Placement"]),
         tests("S3", ["S3", crypto]),
-        tests("Wire", ["Wire", nioEmbedded, nioCore, nioPosix, nioSSL]),
+        tests(
+            "Wire",
+            ["Wire", "Core", "Messages", nioEmbedded, nioCore, nioPosix, nioSSL, nioTLS, logging]),
         tests("Discovery", ["Discovery", logging]),
         tests("RaftLog", ["RaftLog"]),
         tests("ChunkStore", ["ChunkStore"]),

@@ -76,7 +76,7 @@ package struct MethodRule: Sendable {
             .chunkRead: rule("chunk.read", .bulk, everyone),
             .chunkDelete: rule("chunk.delete", .bulk, [.gateway, .coordinator]),
             .chunkList: rule("chunk.list", .bulk, [.coordinator, .storage]),
-            .chunkPull: rule("chunk.pull", .bulk, [.coordinator]),
+            .chunkPull: rule("chunk.pull", .bulk, everyone),
             .partitionPull: rule("partition.pull", .bulk, [.coordinator]),
         ]
     }()
