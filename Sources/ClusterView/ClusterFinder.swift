@@ -4,8 +4,8 @@ import Messages
 import NIOCore
 import Wire
 
-/// Finds the cluster that a storage node or gateway belongs to: asks the coordinators that discovery
-/// finds until one belongs to a cluster.
+/// Finds the cluster that a storage node or gateway belongs to: asks the coordinators that
+/// discovery finds until one belongs to a cluster.
 package struct ClusterFinder: Sendable {
     private let pool: WirePool
     private let addresses: AddressBook

@@ -5,8 +5,8 @@ import NIOCore
 import Synchronization
 import Wire
 
-/// Keeps a node's ``ClusterState`` up to date: asks the system range's leader for what is new, again
-/// and again (a long poll), and tells those who wait.
+/// Keeps a node's ``ClusterState`` up to date: asks the system range's leader for what is new,
+/// again and again (a long poll), and tells those who wait.
 package final class ClusterFollower: Sendable {
     package typealias Observer = @Sendable (ClusterState) -> Void
 

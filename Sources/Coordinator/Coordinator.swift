@@ -7,8 +7,8 @@ import ServiceLifecycle
 import Synchronization
 import Wire
 
-/// One coordinator: forms or joins the cluster, runs its Raft groups, and, where it leads, keeps the
-/// cluster in order. Runs until the surrounding service group stops.
+/// One coordinator: forms or joins the cluster, runs its Raft groups, and, where it leads, keeps
+/// the cluster in order. Runs until the surrounding service group stops.
 package final class Coordinator: Service {
     package struct Configuration: Sendable {
         package var me: FormationProposal.Member
@@ -86,8 +86,8 @@ package final class Coordinator: Service {
         base.server.setRoutes(FormationService.routes(to: formation))
     }
 
-    /// Whether this coordinator can serve: it belongs to a cluster, hears the system range's leader,
-    /// and knows a leader of each of its groups.
+    /// Whether this coordinator can serve: it belongs to a cluster, hears the system range's
+    /// leader, and knows a leader of each of its groups.
     package func isReady() async -> Bool {
         guard follower.isFresh, let consensus = running.withLock({ $0 }) else { return false }
         for range in consensus.ranges {

@@ -27,14 +27,14 @@ package struct LayoutNode: Hashable, Sendable {
 /// - The same input gives the same answer on every machine, in any order of `nodes`.
 package enum Layout {
     /// - Parameters:
-    ///   - current: The nodes of each partition, in order, or what it is moving to; ids that are not
-    ///     in `nodes` are gone. Empty lists where nothing is assigned yet.
+    ///   - current: The nodes of each partition, in order, or what it is moving to; ids that are
+    ///     not in `nodes` are gone. Empty lists where nothing is assigned yet.
     ///   - nodes: The storage nodes that may hold chunks, each once, at most
     ///     `Limits.nodeCountMax`.
     ///   - replicas: Copies wanted, 1...``PlacementLimits/replicasMax``. With fewer nodes, as many
     ///     as there are.
-    /// - Returns: One list for each partition; the first of a list is its preferred reader, balanced
-    ///   over the nodes.
+    /// - Returns: One list for each partition; the first of a list is its preferred reader,
+    ///   balanced over the nodes.
     /// - Complexity: O(partitions × nodes) where everything is new, O(changes × partitions) where
     ///   little changes.
     package static func target(

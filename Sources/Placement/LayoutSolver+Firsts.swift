@@ -2,8 +2,8 @@ import Core
 
 /// The order within a partition's list: its first node is the preferred reader.
 extension LayoutSolver {
-    /// Orders the lists so that every node is first in about 1/copies of its partitions, keeping the
-    /// firsts that are. Later places keep the order of `current`; new holders come last.
+    /// Orders the lists so that every node is first in about 1/copies of its partitions, keeping
+    /// the firsts that are. Later places keep the order of `current`; new holders come last.
     mutating func orderFirsts(current: [[NodeID]]) {
         var firsts = Firsts(nodeCount: ids.count)
         var open: [Int] = []

@@ -14,8 +14,8 @@ enum Quota {
         var shares = [Int](repeating: 0, count: weights.count)
         var free = Array(weights.indices)
         var rest = total
-        // As CSS resolves flexible lengths: fix the side that is violated more, share anew. In units
-        // of 1/weight, so that nothing is rounded.
+        // As CSS resolves flexible lengths: fix the side that is violated more, share anew. In
+        // units of 1/weight, so that nothing is rounded.
         while !free.isEmpty {
             let weight = free.reduce(0) { $0 + weights[$1] }
             var below = 0

@@ -3,8 +3,8 @@ import Foundation
 
 /// Keeps the formation record in `formation.json` of the data directory.
 ///
-/// The file is JSON with a format number; it is replaced as a whole: written beside, synced, renamed,
-/// and the directory synced, so that a crash leaves the old record or the new one.
+/// The file is JSON with a format number; it is replaced as a whole: written beside, synced,
+/// renamed, and the directory synced, so that a crash leaves the old record or the new one.
 struct FormationStore: Sendable {
     private struct File: Codable {
         var format: Int

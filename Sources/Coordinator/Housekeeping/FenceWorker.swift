@@ -5,8 +5,8 @@ import Messages
 import NIOCore
 import Wire
 
-/// Finishes the deletion of buckets that a gateway began and did not end: a fenced bucket is removed
-/// from the system range, then its fence is confirmed.
+/// Finishes the deletion of buckets that a gateway began and did not end: a fenced bucket is
+/// removed from the system range, then its fence is confirmed.
 struct FenceWorker: Sendable {
     let consensus: any Consensus
     let client: CatalogueClient

@@ -9,8 +9,8 @@ import Wire
 /// node leads, after the grace period that readers of an overwritten object have.
 ///
 /// A row leaves the queue only when every holder of its chunks has said that they are gone, and the
-/// partitions have not moved meanwhile: a node that is away, or one that was copying, is asked again
-/// later.
+/// partitions have not moved meanwhile: a node that is away, or one that was copying, is asked
+/// again later.
 struct GarbageWorker: Sendable {
     let consensus: any Consensus
     let mirror: SystemMirror

@@ -1,8 +1,8 @@
 import Core
 import Logging
 
-/// Runs the workers of the ranges that this node leads, one round after another; quicker while there
-/// is something to do.
+/// Runs the workers of the ranges that this node leads, one round after another; quicker while
+/// there is something to do.
 struct Housekeeper: Sendable {
     let consensus: any Consensus
     let garbage: GarbageWorker

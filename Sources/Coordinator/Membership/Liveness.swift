@@ -45,8 +45,8 @@ package struct Liveness: Equatable, Sendable {
     package static let downAfterMilliseconds: UInt64 = 10_000
 
     package private(set) var entries: [NodeID: Entry] = [:]
-    /// Grows whenever something changed that others act on: who is up, refuses writes, or has become
-    /// full or no longer so.
+    /// Grows whenever something changed that others act on: who is up, refuses writes, or has
+    /// become full or no longer so.
     package private(set) var version: UInt64 = 1
 
     package init() {}

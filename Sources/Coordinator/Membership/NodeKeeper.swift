@@ -7,9 +7,9 @@ import SwiftProtobuf
 import Synchronization
 import Wire
 
-/// Keeps the catalogue's list of nodes and knows how they are doing: takes heartbeats, registers who
-/// is new, gives up who is silent for too long. Acts on the system range's leader only; what it knows
-/// of liveness is made anew with each leadership.
+/// Keeps the catalogue's list of nodes and knows how they are doing: takes heartbeats, registers
+/// who is new, gives up who is silent for too long. Acts on the system range's leader only; what it
+/// knows of liveness is made anew with each leadership.
 actor NodeKeeper {
     private let consensus: any Consensus
     private let mirror: SystemMirror

@@ -4,8 +4,9 @@ import Messages
 import NIOCore
 import Synchronization
 
-/// This coordinator's copy of the system range's state, read from its own replica after each applied
-/// batch. It may be behind the leader's; whoever leads is at most as far behind as its own apply.
+/// This coordinator's copy of the system range's state, read from its own replica after each
+/// applied batch. It may be behind the leader's; whoever leads is at most as far behind as its own
+/// apply.
 final class SystemMirror: Sendable {
     private let consensus: any Consensus
     private let addresses: AddressBook

@@ -8,8 +8,8 @@ import SwiftProtobuf
 enum SystemProposal {
     /// Proposes to the system range.
     ///
-    /// - Returns: `nil` where it did not get through, or may not have: the caller looks at the state
-    ///   again and, if it is still wanted, proposes again.
+    /// - Returns: `nil` where it did not get through, or may not have: the caller looks at the
+    ///   state again and, if it is still wanted, proposes again.
     static func propose(
         _ consensus: any Consensus, _ clocks: any Clocks, _ logger: Logger,
         _ fill: @Sendable (inout ProtoSystemCommand) -> Void

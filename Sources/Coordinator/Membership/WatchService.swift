@@ -5,8 +5,8 @@ import NIOCore
 import Wire
 
 /// Answers `cluster.watch`: at once where there is something new, else when there is, or when the
-/// caller has waited long enough. Every answer is checked to come from the leader, so that who hears
-/// one knows that its view was not stale.
+/// caller has waited long enough. Every answer is checked to come from the leader, so that who
+/// hears one knows that its view was not stale.
 struct WatchService: Sendable {
     let consensus: any Consensus
     let mirror: SystemMirror

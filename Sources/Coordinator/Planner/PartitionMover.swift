@@ -5,8 +5,8 @@ import Messages
 import NIOCore
 import Wire
 
-/// Carries out what ``PartitionPlanner`` decides, on the system range's leader: proposes the changes
-/// of the map and has the new holders pull.
+/// Carries out what ``PartitionPlanner`` decides, on the system range's leader: proposes the
+/// changes of the map and has the new holders pull.
 ///
 /// One simple mover: a round begins some moves, waits for their pulls and commits those that
 /// succeeded; the next round tries the others again. Nothing is remembered outside the map: a crash

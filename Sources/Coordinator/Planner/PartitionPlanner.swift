@@ -6,9 +6,9 @@ import Placement
 /// Decides the next change of the cluster map. Pure; asked by the system range's leader again and
 /// again.
 ///
-/// A move takes three steps, each a command: begin (no new chunks go to the partition), copy, commit.
-/// The old holders drop their copies afterwards, by themselves. Whoever leads next finds the moves
-/// that are under way in the map and goes on.
+/// A move takes three steps, each a command: begin (no new chunks go to the partition), copy,
+/// commit. The old holders drop their copies afterwards, by themselves. Whoever leads next finds
+/// the moves that are under way in the map and goes on.
 package struct PartitionPlanner: Sendable {
     /// A pull that one node has to make so that one move can be committed.
     package struct Pull: Hashable, Sendable {
