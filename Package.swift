@@ -158,7 +158,7 @@ let package = Package(
         tests("ClusterView", ["ClusterView"]),
         tests("ObjectStore", ["ObjectStore"]),
         tests("Gateway", ["Gateway", nioEmbedded]),
-        tests("Coordinator", ["Coordinator"]),
+        tests("Coordinator", ["Coordinator", "ClusterView", "Wire", nioPosix, logging]),
         tests("StorageNode", ["StorageNode"]),
         tests("Simulation", ["Simulation"]),
         tests("NodeConfiguration", ["NodeConfiguration", "Core", logging]),

@@ -2,8 +2,8 @@ import Messages
 import Wire
 
 /// Hands the calls of formation to the actor.
-enum FormationService {
-    static func routes(to formation: Formation) -> WireRoutes {
+package enum FormationService {
+    package static func routes(to formation: Formation) -> WireRoutes {
         var routes = WireRoutes()
         routes.on(.formationProbe) { call in call.respond { _ in await formation.probed() } }
         routes.on(.formationPropose) { call in
