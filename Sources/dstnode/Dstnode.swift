@@ -6,5 +6,8 @@ struct Dstnode: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dstnode",
         abstract: "A distributed, S3-compatible object store.",
-        subcommands: [StartCommand.self, ConfigCommand.self])
+        subcommands: [
+            StartCommand.self, ConfigCommand.self, StatusCommand.self, KeyCommand.self,
+            HealthCommand.self, BenchCommand.self, ProveCommand.self,
+        ])
 }

@@ -6,6 +6,13 @@ enum Terminal {
 
     static func complain(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
 
+    /// Pretty, with sorted keys, so that it can be compared.
+    static func sayJSON(_ value: some Encodable) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        say(String(decoding: try encoder.encode(value), as: UTF8.self))
+    }
+
     /// Rewrites the last line where somebody watches; silent otherwise.
     static func progress(_ text: String) {
         guard isatty(STDERR_FILENO) == 1 else { return }
