@@ -98,6 +98,8 @@ extension RaftWorld {
         let now = clock(slot)
         guard members[slot].isUp else { return }
         members[slot].pausedUntil = 0
+        // The first thing it does may be to answer a read, as if no time had passed.
+        try leaseRead(slot)
         if Bool.random(using: &random) { members[slot].node?.tick(now: now) }
         let arrivals = members[slot].inbox
         members[slot].inbox = []

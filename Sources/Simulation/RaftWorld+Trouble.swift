@@ -5,8 +5,9 @@ import Raft
 extension RaftWorld {
     static func configuration(using random: inout SeededRandom) -> RaftConfiguration {
         var configuration = RaftConfiguration(id: NodeID(high: 0, low: 0))
-        configuration.electionTimeoutMilliseconds = 300
-        configuration.heartbeatMilliseconds = 50
+        let heartbeat: UInt64 = [15, 25, 50].randomElement(using: &random) ?? 50
+        configuration.electionTimeoutMilliseconds = heartbeat * 6
+        configuration.heartbeatMilliseconds = heartbeat
         guard Bool.random(using: &random) else { return configuration }
         // Small enough to meet every limit.
         configuration.appendBytesMax = .random(in: 1...400, using: &random)
@@ -29,7 +30,9 @@ extension RaftWorld {
         weather.straggler = [0, 0, 50, 10].randomElement(using: &random) ?? 0
         weather.diskMax = [1, 5, 50, 200].randomElement(using: &random) ?? 5
         weather.applyMax = [0, 0, 10, 100].randomElement(using: &random) ?? 0
-        weather.faultPause = [100, 300, 1000].randomElement(using: &random) ?? 300
+        weather.faultPause = [60, 200, 400, 1000].randomElement(using: &random) ?? 200
+        weather.downMax = [30, 300, 800].randomElement(using: &random) ?? 300
+        weather.leaderPercent = [10, 50, 80].randomElement(using: &random) ?? 50
         weather.changesMembership = Bool.random(using: &random)
         return weather
     }
@@ -57,7 +60,7 @@ extension RaftWorld {
         }
     }
 
-    private mutating func leaseRead(_ slot: Int) throws(RaftChecker.Failure) {
+    mutating func leaseRead(_ slot: Int) throws(RaftChecker.Failure) {
         let now = clock(slot)
         guard let index = members[slot].node?.leaseReadIndex(now: now) else { return }
         counts.leaseReads += 1
@@ -186,19 +189,20 @@ extension RaftWorld {
     mutating func fault() {
         guard !isHealing else { return }
         queue.add(.fault, at: time + .random(in: 10...weather.faultPause, using: &random))
-        let slot = Int.random(in: members.indices, using: &random)
+        var slot = Int.random(in: members.indices, using: &random)
+        if Int.random(in: 0..<100, using: &random) < weather.leaderPercent,
+            let leader = members.indices.filter({ members[$0].node?.isLeader == true })
+                .randomElement(using: &random)
+        {
+            slot = leader
+        }
         switch Int.random(in: 0..<10, using: &random) {
-        case 0, 1: crash(slot)
-        case 2: pause(slot)
-        case 3, 4: partition()
-        case 5:
-            let leaders = members.indices.filter { members[$0].node?.isLeader == true }
-            guard let leader = leaders.randomElement(using: &random) else { return }
-            switch Int.random(in: 0..<3, using: &random) {
-            case 0: crash(leader)
-            case 1: pause(leader)
-            default: isolate(leader)
-            }
+        case 0, 1, 2: crash(slot)
+        case 3: pause(slot)
+        case 4: partition()
+        case 5: isolate(slot)
+        case 6: isolate(slot, butFor: Int.random(in: members.indices, using: &random))
+        case 7: scatter()
         default: cutLinks = []
         }
     }
@@ -207,7 +211,7 @@ extension RaftWorld {
         guard members[slot].isUp else { return }
         counts.crashes += 1
         members[slot].crash(using: &random)
-        queue.add(.restart(slot), at: time + .random(in: 1...800, using: &random))
+        queue.add(.restart(slot), at: time + .random(in: 1...weather.downMax, using: &random))
     }
 
     private mutating func pause(_ slot: Int) {
@@ -232,11 +236,23 @@ extension RaftWorld {
         }
     }
 
-    private mutating func isolate(_ slot: Int) {
+    private mutating func isolate(_ slot: Int, butFor friend: Int? = nil) {
         counts.partitions += 1
-        for other in members.indices where other != slot {
+        cutLinks = []
+        for other in members.indices where other != slot && other != friend {
             cutLinks.insert(slot * 64 + other)
             if Bool.random(using: &random) { cutLinks.insert(other * 64 + slot) }
+        }
+    }
+
+    /// Every link by itself: who hears whom is no longer the same for two nodes.
+    private mutating func scatter() {
+        counts.partitions += 1
+        cutLinks = []
+        for from in members.indices {
+            for to in members.indices where Bool.random(using: &random) {
+                cutLinks.insert(from * 64 + to)
+            }
         }
     }
 }

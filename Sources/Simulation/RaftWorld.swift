@@ -49,6 +49,9 @@ package struct RaftWorld {
         var diskMax: UInt64 = 2
         var applyMax: UInt64 = 0
         var faultPause: UInt64 = 300
+        var downMax: UInt64 = 800
+        /// How many faults meet the leader.
+        var leaderPercent = 50
         var changesMembership = false
     }
 
