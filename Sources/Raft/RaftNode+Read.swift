@@ -30,12 +30,18 @@ extension RaftNode {
     /// A read that begins now may be answered from a state that has applied this index (6.4.1).
     /// Nil: use `readIndex`. `now` must be read for this call, not before.
     package func leaseReadIndex(now: MonotonicTime) -> LogIndex? {
+        leaseEnd(now: now) == nil ? nil : commit
+    }
+
+    /// When the lease that is valid `now` ends, by this node's clock: until then nobody else leads,
+    /// unless this node starts a transfer (6.4.1). Nil: there is none.
+    package func leaseEnd(now: MonotonicTime) -> MonotonicTime? {
         guard role == .leader, commit >= termStart, !isLeaseForfeited else { return nil }
         let id = id
         let now = now.milliseconds
         let acked = Quorum.reached(
             progress.lazy.filter(\.isVoter).map { $0.node == id ? now : $0.ackedAt ?? 0 })
         guard let acked, now < acked + configuration.leaseMilliseconds else { return nil }
-        return commit
+        return MonotonicTime(milliseconds: acked + configuration.leaseMilliseconds)
     }
 }

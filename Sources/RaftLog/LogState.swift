@@ -8,6 +8,7 @@ package struct RaftLogMetrics: Hashable, Sendable {
     package var entryCount: UInt64 = 0
     package var writtenBytes: UInt64 = 0
     package var segmentCount = 0
+    package init() {}
 }
 
 /// The log itself: segments and groups. Not thread-safe; ``RaftLog`` wraps it.
