@@ -42,9 +42,11 @@ package final class ObjectService: Sendable {
     package func run() async {
         while !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(ObjectStoreLimits.watch))
-            watch.tick(now: clocks.monotonic)
+            tick()
         }
     }
+
+    func tick() { watch.tick(now: clocks.monotonic) }
 
     /// Chunks being written just now.
     package var chunkWritesInFlight: Int { watch.count }

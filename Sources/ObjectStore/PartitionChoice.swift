@@ -20,15 +20,13 @@ struct PartitionChoice: Hashable, Sendable {
         random: inout some RandomNumberGenerator
     ) -> PartitionChoice? {
         guard !snapshot.partitions.isEmpty else { return nil }
-        for tier in Tier.allCases {
+        let start = Int.random(in: 0..<PartitionID.count, using: &random)
+        for tier in Tier.allCases where tier.isPossible(snapshot, avoiding) {
             for _ in 0..<ObjectStoreLimits.partitionDrawsMax {
                 let number = Int.random(in: 0..<PartitionID.count, using: &random)
                 if let choice = tier.choice(number, snapshot, avoiding) { return choice }
             }
-        }
-        // Few partitions serve, or none.
-        let start = Int.random(in: 0..<PartitionID.count, using: &random)
-        for tier in Tier.allCases {
+            // Few partitions serve, or none.
             for offset in 0..<PartitionID.count {
                 let number = (start + offset) % PartitionID.count
                 if let choice = tier.choice(number, snapshot, avoiding) { return choice }
@@ -39,6 +37,16 @@ struct PartitionChoice: Hashable, Sendable {
 
     private enum Tier: CaseIterable {
         case all, allOfMap, quorum
+
+        /// Whether there are nodes enough, wherever they are: spares a look at every partition.
+        func isPossible(_ snapshot: ClusterSnapshot, _ avoiding: Set<NodeID>) -> Bool {
+            let factor = snapshot.replicationFactor
+            let count = snapshot.health.count { node, health in
+                health.state == .up && health.acceptsWrites
+                    && !(self == .all && avoiding.contains(node))
+            }
+            return factor > 0 && count >= (self == .quorum ? factor / 2 + 1 : factor)
+        }
 
         func choice(
             _ number: Int, _ snapshot: ClusterSnapshot, _ avoiding: Set<NodeID>
