@@ -35,6 +35,7 @@ let x509 = product("X509", "swift-certificates")
 let asn1 = product("SwiftASN1", "swift-asn1")
 let logging = product("Logging", "swift-log")
 let metrics = product("Metrics", "swift-metrics")
+let coreMetrics = product("CoreMetrics", "swift-metrics")
 let grdb = product("GRDB", "GRDB.swift")
 let collections = product("DequeModule", "swift-collections")
 let orderedCollections = product("OrderedCollections", "swift-collections")
@@ -139,8 +140,8 @@ let package = Package(
             dependencies: [
                 "Core", "Messages", "Wire", "ClusterView", "Discovery", "Gateway", "Coordinator",
                 "StorageNode", "Simulation", "S3", "NodeConfiguration", "AdminAPI", argumentParser,
-                asyncHTTPClient, histogram, lifecycle, unixSignals, logging, metrics, nioCore,
-                nioPosix,
+                asyncHTTPClient, histogram, lifecycle, unixSignals, logging, metrics,
+                coreMetrics, nioCore, nioPosix, nioHTTP1,
             ],
             swiftSettings: settings),
 
@@ -163,6 +164,7 @@ let package = Package(
         tests("Simulation", ["Simulation"]),
         tests("NodeConfiguration", ["NodeConfiguration", "Core", logging]),
         tests("Tidy", []),
-        tests("Node", ["dstnode", "NodeConfiguration", "Core", argumentParser, logging]),
+        tests(
+            "Node", ["dstnode", "NodeConfiguration", "Core", argumentParser, logging, coreMetrics]),
     ]
 )

@@ -1,5 +1,5 @@
-/// `DISCOVERY_METHOD=static`: the list in `SEED_NODES`. Names are resolved by whoever connects, each
-/// time anew, so that a name that can't be resolved costs nothing but itself.
+/// `DISCOVERY_METHOD=static`: the list in `SEED_NODES`. Names are resolved by whoever connects,
+/// each time anew, so that a name that can't be resolved costs nothing but itself.
 package struct StaticDiscovery: DiscoveryPlugin {
     private let seeds: [String]
 

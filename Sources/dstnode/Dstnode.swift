@@ -8,6 +8,6 @@ struct Dstnode: AsyncParsableCommand {
         abstract: "A distributed, S3-compatible object store.",
         subcommands: [
             StartCommand.self, ConfigCommand.self, StatusCommand.self, KeyCommand.self,
-            HealthCommand.self, BenchCommand.self, ProveCommand.self,
+            HealthCommand.self, BenchCommand.self, ProveCommand.self, SimulateCommand.self,
         ])
 }

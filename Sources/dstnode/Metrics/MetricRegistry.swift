@@ -1,0 +1,88 @@
+import CoreMetrics
+import Synchronization
+
+/// All series of the process, written as Prometheus reads them. One per process: nodes that are
+/// embedded in a dev cluster count together.
+final class MetricRegistry: MetricsFactory {
+    /// Series at once; more are counted by nobody, so that a label that varies without bound costs
+    /// figures and not memory.
+    static let seriesMax = 10_000
+
+    static let shared = MetricRegistry()
+
+    private struct Key: Hashable {
+        let name: String
+        let labels: String
+    }
+
+    private let series = Mutex<[Key: any MetricSeries]>([:])
+
+    /// Once per process, before the first metric is made.
+    static func bootstrap() { MetricsSystem.bootstrap(shared) }
+
+    /// The text format, sorted.
+    var text: String {
+        let all = series.withLock { Array($0) }
+            .sorted { ($0.key.name, $0.key.labels) < ($1.key.name, $1.key.labels) }
+        var text = ""
+        var lastName = ""
+        for (key, series) in all {
+            if key.name != lastName { text += "# TYPE \(key.name) \(series.kind)\n" }
+            lastName = key.name
+            series.write(name: key.name, labels: key.labels, to: &text)
+        }
+        return text
+    }
+
+    private func find<Series: MetricSeries>(
+        _ label: String, suffix: String = "", _ dimensions: [(String, String)],
+        make: () -> Series
+    ) -> Series {
+        let name = MetricName.name(label)
+        let key = Key(
+            name: name.hasSuffix(suffix) ? name : name + suffix,
+            labels: MetricName.labels(dimensions))
+        return series.withLock { all in
+            if let known = all[key] as? Series { return known }
+            let new = make()
+            // Of another kind under the same name, or too many: it counts for itself alone.
+            if all[key] == nil, all.count < Self.seriesMax { all[key] = new }
+            return new
+        }
+    }
+
+    // MARK: MetricsFactory
+
+    func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
+        find(label, suffix: "_total", dimensions) { CounterSeries() }
+    }
+
+    func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
+        find(label, dimensions) { GaugeSeries() }
+    }
+
+    func makeRecorder(
+        label: String, dimensions: [(String, String)], aggregate: Bool
+    ) -> any RecorderHandler {
+        aggregate
+            ? find(label, dimensions) { HistogramSeries(bounds: HistogramSeries.sizeBounds) }
+            : find(label, dimensions) { GaugeSeries() }
+    }
+
+    func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
+        find(label, suffix: "_seconds", dimensions) {
+            HistogramSeries(bounds: HistogramSeries.secondsBounds)
+        }
+    }
+
+    func destroyCounter(_ handler: any CounterHandler) { remove(handler) }
+    func destroyMeter(_ handler: any MeterHandler) { remove(handler) }
+    func destroyRecorder(_ handler: any RecorderHandler) { remove(handler) }
+    func destroyTimer(_ handler: any TimerHandler) { remove(handler) }
+
+    private func remove(_ handler: AnyObject) {
+        series.withLock { all in
+            if let key = all.first(where: { $0.value === handler })?.key { all[key] = nil }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+import ClusterView
+import Core
+import Discovery
+import Foundation
+import Logging
+import NIOCore
+import NIOPosix
+import NodeConfiguration
+import Wire
+
+/// What every node has, whatever its role: its directory and identity, its certificates, its
+/// connections to others.
+struct NodeBase: Sendable {
+    static let version = "0.1.0"
+    /// How long calls in flight may take to end when the node stops.
+    static let drainTime = TimeAmount.seconds(5)
+
+    let configuration: NodeConfiguration
+    let directory: DataDirectory
+    let group: any EventLoopGroup
+    let logger: Logger
+    let clocks: any Clocks
+    let addresses: AddressBook
+    let pool: WirePool
+    let server: WireServer
+    let candidates: Candidates
+
+    /// Takes the data directory; touches nothing else of the machine.
+    ///
+    /// - Throws: ``DataDirectoryError``, `TrustError`.
+    init(_ configuration: NodeConfiguration, group: any EventLoopGroup) throws {
+        self.configuration = configuration
+        self.group = group
+        var logger = Logger(label: configuration.role.rawValue)
+        logger[metadataKey: "node"] = "\(configuration.label)"
+        self.logger = logger
+        let clocks = SystemClocks()
+        self.clocks = clocks
+        var random = SystemRandomNumberGenerator()
+        let directory = try DataDirectory.open(
+            path: configuration.dataPath, role: configuration.role, using: &random)
+        self.directory = directory
+        let certificates = try NodeCertificates(
+            identity: PeerIdentity(node: directory.identity.node, role: configuration.role),
+            secrets: configuration.clusterSecrets.map(\.value), clocks: clocks)
+        let addresses = AddressBook()
+        self.addresses = addresses
+        let cluster: @Sendable () -> ClusterID? = { directory.identity.cluster }
+        pool = WirePool(
+            WirePool.Configuration(
+                certificates: certificates, group: group, logger: logger, cluster: cluster,
+                addressOf: { addresses.address(of: $0) }))
+        server = WireServer(certificates: certificates, logger: logger, cluster: cluster)
+        candidates = Candidates(
+            plugin: StaticDiscovery(seeds: configuration.seeds.map(\.description)),
+            path: directory.path(of: "candidates.json"), logger: logger)
+    }
+
+    /// Runs `body` while the port is open, then lets calls in flight end and closes everything.
+    func serve(
+        http: @escaping PortListener.Initializer, _ body: @Sendable () async throws -> Void
+    ) async throws {
+        var listening = PortListener.Configuration(
+            address: "\(configuration.listenAddress)", group: group, logger: logger)
+        listening.wire = server
+        listening.http = http
+        let listener = try await PortListener.bind(listening)
+        logger.info(
+            "listening",
+            metadata: [
+                "address": "\(configuration.listenAddress)",
+                "advertised": "\(configuration.advertiseAddress)",
+                "node.id": "\(directory.identity.node)",
+            ])
+        let result: Result<Void, any Error>
+        do { result = .success(try await body()) } catch { result = .failure(error) }
+        logger.info("stopping")
+        await listener.stopAccepting()
+        await server.shutdown(deadline: .now() + Self.drainTime)
+        await listener.close()
+        await pool.shutdown()
+        logger.info("stopped")
+        try result.get()
+    }
+
+    /// Candidates of discovery, as the roles ask for them.
+    var seeds: @Sendable () async -> [String] {
+        { [candidates] in await candidates.find() }
+    }
+}
