@@ -22,7 +22,7 @@ package struct RaftReport: Sendable, CustomStringConvertible {
         package var refusals = 0
         package var messages = 0
 
-        static func += (left: inout Self, right: Self) {
+        package static func += (left: inout Self, right: Self) {
             left.elections += right.elections
             left.commits += right.commits
             left.leaseReads += right.leaseReads
