@@ -146,8 +146,8 @@ struct BodyWriter: Sendable {
     }
 }
 
-/// A few buffers in turn: by the time one comes round again, the replicas mostly have its bytes, and
-/// its memory is used again; else it gets new memory.
+/// A few buffers in turn: by the time one comes round again, the replicas mostly have its bytes,
+/// and its memory is used again; else it gets new memory.
 private struct SendBuffers {
     private var buffers: [ByteBuffer] = []
     private var turn = 0

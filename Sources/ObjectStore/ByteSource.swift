@@ -5,8 +5,8 @@ import NIOCore
 package protocol ByteSource {
     /// - Returns: the next piece, of any size above 0; `nil` at the end.
     /// - Throws: whatever is wrong with the body: a chunk's signature, the payload's SHA-256, a
-    ///   truncated body, a client that has gone. Nothing is committed then. All that can be verified
-    ///   must be verified before `nil` is returned.
+    ///   truncated body, a client that has gone. Nothing is committed then. All that can be
+    ///   verified must be verified before `nil` is returned.
     mutating func next() async throws -> ByteBuffer?
 
     /// The checksum that a trailer declared; asked for once, after ``next()`` has returned `nil`.

@@ -16,7 +16,8 @@ extension ObjectService {
     /// - Throws: ``ObjectStoreError/uncertain(_:)`` where the command may have been applied; any
     ///   other error says that it was not, and will not be.
     func commit(
-        _ kind: ProtoRangeCommand.OneOf_Kind, bucket: BucketID
+        _ kind: ProtoRangeCommand.OneOf_Kind, bucket: BucketID,
+        conditions: WriteConditions = WriteConditions()
     ) async throws(ObjectStoreError) -> ProtoRangeResult {
         var command = ProtoRangeCommand()
         command.id = random.identifier(CommandID.self).data
@@ -27,6 +28,10 @@ extension ObjectService {
             result = try await catalogue.propose(command, bucket: bucket, deadline: deadline)
         } catch {
             throw ObjectStoreError(error)
+        }
+        if result.failure == .preconditionFailed {
+            throw .preconditionFailed(
+                condition: conditions.ifNoneMatchAny ? "If-None-Match" : "If-Match")
         }
         if let error = ObjectStoreError(result.failure, detail: result.detail) { throw error }
         return result
@@ -123,9 +128,10 @@ extension ObjectStoreError {
         case .noSuchKey: self = .noSuchKey
         case .noSuchUpload: self = .noSuchUpload
         case .preconditionFailed: self = .preconditionFailed(condition: detail)
-        case .invalidPart: self = .invalidPart(number: Int(detail) ?? 0)
+        case .invalidPart: self = .invalidPart(number: Self.partNumber(in: detail))
         case .invalidPartOrder: self = .invalidPartOrder
-        case .entityTooSmall: self = .entityTooSmall(part: Int(detail) ?? 0, size: 0)
+        case .entityTooSmall:
+            self = .entityTooSmall(part: Self.partNumber(in: detail), size: 0)
         case .bucketNotEmpty: self = .bucketNotEmpty
         case .bucketAlreadyExists: self = .bucketAlreadyExists
         case .tooMany: self = .slowDown("a limit of the catalogue: \(detail)")
@@ -136,5 +142,10 @@ extension ObjectStoreError {
         case .UNRECOGNIZED(let code):
             self = .damaged("the catalogue answers with the unknown failure \(code)")
         }
+    }
+
+    /// The catalogue's details name a part as `part 7`.
+    private static func partNumber(in detail: String) -> Int {
+        Int(detail.drop { !$0.isNumber }) ?? 0
     }
 }

@@ -1,5 +1,6 @@
 import Core
 import Messages
+import S3
 
 /// What an upload becomes when it is completed: checks the client's list against the parts that are
 /// there, and computes size, ETag and checksum. Pure.
@@ -7,9 +8,7 @@ struct CompletionPlan {
     private let requested: [CompleteUploadRequest.Part]
     private let checksum: (algorithm: ObjectChecksum.Algorithm, type: ChecksumType)?
     private var next = 0
-    private var md5s: [UInt8] = []
-    private var composite: [UInt8] = []
-    private var whole: [UInt8]?
+    private var checksums: [(value: [UInt8], size: Int)] = []
     private(set) var size = 0
 
     init(
@@ -35,8 +34,7 @@ struct CompletionPlan {
             guard next < requested.count else { return }
             let wanted = requested[next]
             if part.number < wanted.number { continue }
-            guard part.number == wanted.number, part.etag.utf8.elementsEqual(wanted.etag.utf8),
-                let md5 = Hex.decode(part.etag)
+            guard part.number == wanted.number, part.etag.utf8.elementsEqual(wanted.etag.utf8)
             else { throw .invalidPart(number: wanted.number) }
             let isLast = next == requested.count - 1
             guard isLast || part.size >= Limits.partBytesMin else {
@@ -48,7 +46,6 @@ struct CompletionPlan {
                 throw .invalidPart(number: wanted.number)
             }
             try addChecksum(part)
-            md5s += md5
             size += part.size
             next += 1
         }
@@ -65,16 +62,7 @@ struct CompletionPlan {
                     + "complete request must include the checksum for each part. It was missing "
                     + "for part \(part.number) in the request.")
         }
-        switch checksum.type {
-        case .composite: composite += stored.value
-        case .fullObject:
-            guard let left = whole else {
-                whole = stored.value
-                return
-            }
-            whole = ChecksumCombination.combine(
-                left, stored.value, rightBytes: part.size, checksum.algorithm)
-        }
+        checksums.append((stored.value, part.size))
     }
 
     /// No more parts are there.
@@ -82,23 +70,11 @@ struct CompletionPlan {
         guard isComplete else { throw .invalidPart(number: requested[next].number) }
     }
 
-    var etag: String { Self.etag(md5s: md5s, count: requested.count) }
-
-    /// MD5 of the parts' MD5s, and their number.
-    static func etag(md5s: [UInt8], count: Int) -> String {
-        Hex.encode(Digest.of(md5s, .md5)) + "-\(count)"
-    }
+    /// - Returns: `nil` if the client named a part by what is no MD5; no part has such an ETag.
+    var etag: String? { MultipartETag.of(requested.map(\.etag)) }
 
     /// - Returns: `nil` where no checksum was asked for.
     var objectChecksum: ObjectChecksum? {
-        guard let checksum else { return nil }
-        switch checksum.type {
-        case .composite:
-            return ObjectChecksum(
-                algorithm: checksum.algorithm,
-                value: BodyDigests.of(composite, checksum.algorithm), isComposite: true)
-        case .fullObject:
-            return whole.map { ObjectChecksum(algorithm: checksum.algorithm, value: $0) }
-        }
+        checksum.flatMap { ObjectChecksum.ofParts(checksums, $0.algorithm, $0.type) }
     }
 }

@@ -102,7 +102,8 @@ package protocol ChunkDoor: Sendable {
         onDone: @escaping @Sendable (ChunkFetchReply) -> Void
     ) -> any ChunkFetch
 
-    /// Deletes chunks that no object names, on these nodes; best effort, in the background, bounded.
+    /// Deletes chunks that no object names, on these nodes: best effort, in the background,
+    /// bounded.
     func discard(_ chunks: [ChunkID], on nodes: [NodeID])
 
     /// This node's copy is missing or corrupt: have it replaced from `sources`, and log it. Best

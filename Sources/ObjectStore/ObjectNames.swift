@@ -2,8 +2,8 @@ import Core
 import Foundation
 import Messages
 
-/// The key of an object: UTF-8 bytes, compared, ordered and hashed as bytes. Never a `String`, whose
-/// equality folds canonically equivalent names together.
+/// The key of an object: UTF-8 bytes, compared, ordered and hashed as bytes. Never a `String`,
+/// whose equality folds canonically equivalent names together.
 package struct ObjectKey: Hashable, Sendable, Comparable, CustomStringConvertible {
     package let bytes: [UInt8]
 

@@ -1,6 +1,7 @@
 import Core
 import Foundation
 import Messages
+import S3
 
 extension ObjectService {
     /// CompleteMultipartUpload. A client that repeats it because it missed the answer gets the same
@@ -43,6 +44,7 @@ extension ObjectService {
         }
         try plan.finish()
         let checksum = try Self.check(plan, request)
+        guard let etag = plan.etag else { throw .damaged("parts with ETags that are no MD5") }
         var command = ProtoCompleteUpload()
         command.bucket = bucket.id.rawValue
         command.key = address.object.key.data
@@ -56,13 +58,14 @@ extension ObjectService {
         }
         command.head = upload.head
         command.head.size = UInt64(plan.size)
-        command.head.etag = plan.etag
+        command.head.etag = etag
         command.head.modifiedMs = clocks.wall.milliseconds
         command.head.partCount = UInt32(request.parts.count)
         command.head.checksum = checksum?.proto ?? ProtoObjectChecksum()
         command.precondition = request.conditions.proto
         let head = command.head
-        let result = try await commit(.completeUpload(command), bucket: bucket.id)
+        let result = try await commit(
+            .completeUpload(command), bucket: bucket.id, conditions: request.conditions)
         return ObjectInfo(result.hasHead ? result.head : head)
     }
 
@@ -86,16 +89,12 @@ extension ObjectService {
     private func completedBefore(
         _ request: CompleteUploadRequest, _ bucket: BucketInfo
     ) async throws(ObjectStoreError) -> ObjectInfo? {
-        var md5s: [UInt8] = []
-        for part in request.parts {
-            guard let md5 = Hex.decode(part.etag) else { return nil }
-            md5s += md5
-        }
+        guard let etag = MultipartETag.of(request.parts.map(\.etag)) else { return nil }
         do {
             let found = try await find(request.address.object.key, bucket, withBody: true)
             guard case .multipart(let body) = found.body.kind,
                 body.upload == request.address.upload.data,
-                found.head.etag == CompletionPlan.etag(md5s: md5s, count: request.parts.count)
+                found.head.etag == etag
             else { return nil }
             return ObjectInfo(found.head)
         } catch .noSuchKey {

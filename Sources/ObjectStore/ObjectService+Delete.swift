@@ -28,7 +28,8 @@ extension ObjectService {
             command.bucket = bucket.id.rawValue
             command.keys = keys.map(\.data)
             command.precondition = conditions.proto
-            _ = try await commit(.deleteObjects(command), bucket: bucket.id)
+            _ = try await commit(
+                .deleteObjects(command), bucket: bucket.id, conditions: conditions)
         }
     }
 }

@@ -31,7 +31,8 @@ extension ObjectService {
         command.precondition = request.conditions.proto
         command.missing = stored.missing
         let head = command.head
-        let result = try await name(stored, in: bucket, by: .putObject(command))
+        let result = try await name(
+            stored, in: bucket, by: .putObject(command), conditions: request.conditions)
         return ObjectInfo(result.hasHead ? result.head : head)
     }
 
@@ -55,10 +56,11 @@ extension ObjectService {
 
     /// Commits the command that names a stored body; discards the body where it was refused.
     func name(
-        _ stored: StoredBody, in bucket: BucketInfo, by kind: ProtoRangeCommand.OneOf_Kind
+        _ stored: StoredBody, in bucket: BucketInfo, by kind: ProtoRangeCommand.OneOf_Kind,
+        conditions: WriteConditions = WriteConditions()
     ) async throws(ObjectStoreError) -> ProtoRangeResult {
         do {
-            return try await commit(kind, bucket: bucket.id)
+            return try await commit(kind, bucket: bucket.id, conditions: conditions)
         } catch .uncertain(let why) {
             // The object may be there, or come yet: its chunks must stay. If it never comes, they
             // are swept as chunks that no catalogue names.

@@ -74,8 +74,8 @@ package struct OwnerRecord: Hashable, Sendable {
         return plain + key.bytes
     }
 
-    /// - Throws: ``ObjectStoreError/damaged(_:)`` for another version, an unknown key, or bytes that
-    ///   are not what was sealed.
+    /// - Throws: ``ObjectStoreError/damaged(_:)`` for another version, an unknown key, or bytes
+    ///   that are not what was sealed.
     package init(opening record: [UInt8], by ring: KeyRing) throws(ObjectStoreError) {
         guard record.count >= Self.headerBytes + BlockCipher.tagBytes else {
             throw .damaged("an owner record of \(record.count) bytes")

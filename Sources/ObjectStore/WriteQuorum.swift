@@ -5,7 +5,7 @@ import Core
 /// ```
 /// acked by all                        → commit, nothing missing
 /// answered by all, acked by a quorum  → commit, the others missing
-/// acked by a quorum                   → start the grace; when it has passed: commit, the others missing
+/// acked by a quorum                   → the grace begins; it passes: commit, the others missing
 /// a quorum can no longer ack          → lost
 /// ```
 package struct WriteQuorum: Hashable, Sendable {

@@ -1,7 +1,8 @@
 import Core
 import Synchronization
 
-/// Looks at every chunk being written a few times a second, so that a write needs no timer of its own.
+/// Looks at every chunk being written a few times a second, so that no write needs a timer of its
+/// own.
 final class WriteWatch: Sendable {
     // At most two chunks a stream: bounded by the memory budget.
     private let watched = Mutex<[ObjectIdentifier: ChunkFanOut]>([:])

@@ -96,19 +96,4 @@ import Testing
         #expect(text.hasSuffix("c3a42f62"))
         #expect(digest.count == 32)
     }
-
-    @Test(arguments: [
-        ObjectChecksum.Algorithm.crc32, .crc32c, .crc64nvme, .sha1, .sha256,
-    ])
-    func `checksums of pieces combine to that of the whole`(algorithm: ObjectChecksum.Algorithm) {
-        let bytes = pattern(100_000)
-        for cut in [0, 1, 17, 65_536, 99_999, 100_000] {
-            let combined = ChecksumCombination.combine(
-                BodyDigests.of(Array(bytes[..<cut]), algorithm),
-                BodyDigests.of(Array(bytes[cut...]), algorithm), rightBytes: bytes.count - cut,
-                algorithm)
-            let isCRC = algorithm != .sha1 && algorithm != .sha256
-            #expect(combined == (isCRC ? BodyDigests.of(bytes, algorithm) : nil))
-        }
-    }
 }

@@ -128,7 +128,7 @@ import Testing
         for (index, piece) in pieces.enumerated() {
             parts.append(try await put(world, address, index + 1, piece))
         }
-        let value = BodyDigests.of(pieces.flatMap { $0 }, algorithm)
+        let value = checksum(pieces.flatMap { $0 }, algorithm)
         var request = CompleteUploadRequest(address, parts: listed(parts))
         request.declaredChecksum = ObjectChecksum(
             algorithm: algorithm, value: [UInt8](repeating: 0, count: algorithm.byteCount))

@@ -176,3 +176,9 @@ func pattern(_ count: Int, seed: UInt64 = 0) -> [UInt8] {
     bytes.removeLast(bytes.count - count)
     return bytes
 }
+
+func checksum(_ bytes: [UInt8], _ algorithm: ObjectChecksum.Algorithm) -> [UInt8] {
+    var digests = BodyDigests(algorithm)
+    digests.update(ByteBuffer(bytes: bytes))
+    return digests.finish().checksum?.value ?? []
+}
