@@ -25,9 +25,9 @@ package enum ObjectStoreLimits {
     package static let bucketPageMax = 10_000
 
     /// What the stragglers get once a write quorum has acknowledged.
-    package static let writeGrace: UInt64 = 1_000
+    package static let writeGrace: UInt64 = 2_000
     /// A copy whose window stays closed so long while a quorum goes on is given up.
-    package static let writeStall: UInt64 = 2_000
+    package static let writeStall: UInt64 = 3_000
     /// No progress on any copy.
     package static let writeStallAll: UInt64 = 30_000
     /// From the last byte to the acknowledgement.

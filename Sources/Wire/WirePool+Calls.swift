@@ -112,4 +112,15 @@ extension WirePool {
         link.open(stream, .events(onEvent))
         return ClientStream(stream, mailbox: nil)
     }
+
+    /// The callback form for a request without a body: one frame.
+    package func read(
+        _ method: Method, to node: NodeID, _ message: ByteBuffer, deadline: NIODeadline,
+        onEvent: @escaping @Sendable (StreamEvent) -> Void
+    ) -> ClientStream {
+        let (stream, link) = prepare(
+            method, .node(node), message, deadline: deadline, isUnary: true)
+        link.open(stream, .events(onEvent))
+        return ClientStream(stream, mailbox: nil)
+    }
 }
