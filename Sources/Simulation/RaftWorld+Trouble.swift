@@ -203,6 +203,7 @@ extension RaftWorld {
         case 5: isolate(slot)
         case 6: isolate(slot, butFor: Int.random(in: members.indices, using: &random))
         case 7: scatter()
+        case 8: estrange(slot)
         default: cutLinks = []
         }
     }
@@ -243,6 +244,13 @@ extension RaftWorld {
             cutLinks.insert(slot * 64 + other)
             if Bool.random(using: &random) { cutLinks.insert(other * 64 + slot) }
         }
+    }
+
+    /// One other node and this one don't hear each other; all others hear both.
+    private mutating func estrange(_ slot: Int) {
+        counts.partitions += 1
+        let rival = Int.random(in: members.indices, using: &random)
+        cutLinks = [slot * 64 + rival, rival * 64 + slot]
     }
 
     /// Every link by itself: who hears whom is no longer the same for two nodes.
