@@ -57,6 +57,20 @@ struct NodeBase: Sendable {
     }
 
     /// Runs `body` while the port is open, then lets calls in flight end and closes everything.
+    ///
+    /// - Parameters:
+    ///   - ready: What keeps the node from serving its role; `nil` where nothing does.
+    ///   - health: What is wrong with the process or its disk; never about other nodes.
+    func serve(
+        ready: @escaping StatusResponder.Check, health: @escaping StatusResponder.Check,
+        _ body: @Sendable () async throws -> Void
+    ) async throws {
+        let responder = StatusResponder(
+            health: health, ready: ready, metrics: { MetricRegistry.shared.text })
+        try await serve(http: { responder.setUp($0) }, body)
+    }
+
+    /// The same with HTTP of the role's own.
     func serve(
         http: @escaping PortListener.Initializer, _ body: @Sendable () async throws -> Void
     ) async throws {
