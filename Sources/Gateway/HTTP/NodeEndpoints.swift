@@ -1,0 +1,61 @@
+import HTTPTypes
+import NIOCore
+import S3
+
+/// What every node answers to anybody: `/health`, `/ready`, `/metrics`.
+package struct NodeEndpoints: Sendable {
+    /// How a node does, in words.
+    package enum Verdict: Equatable, Sendable {
+        case fine
+        /// Why not, for the operator.
+        case problem(String)
+    }
+
+    private let health: @Sendable () -> Verdict
+    private let readiness: @Sendable () -> Verdict
+    private let metrics: @Sendable () -> String
+
+    /// - Parameters:
+    ///   - health: This process and its disk work; never the quorum.
+    ///   - readiness: It can serve its role now.
+    ///   - metrics: In Prometheus' text format, as text.
+    package init(
+        health: @escaping @Sendable () -> Verdict, readiness: @escaping @Sendable () -> Verdict,
+        metrics: @escaping @Sendable () -> String
+    ) {
+        self.health = health
+        self.readiness = readiness
+        self.metrics = metrics
+    }
+
+    /// - Returns: `nil` for anything else, also for a signed request: that is about a bucket which
+    ///   happens to have one of these names.
+    func reply(to head: S3RequestHead) -> Reply? {
+        let isOurs: Bool
+        switch head.path {
+        case "/health", "/ready", "/metrics": isOurs = true
+        default: isOurs = false
+        }
+        guard isOurs, head.method == "GET" || head.method == "HEAD",
+            !head.headers.has("authorization"), head.query.isEmpty
+        else { return nil }
+        var reply: Reply
+        switch head.path {
+        case "/health": reply = Self.reply(health())
+        case "/ready": reply = Self.reply(readiness())
+        default:
+            reply = Reply(200, body: .bytes(ByteBuffer(string: metrics())))
+            let type = "text/plain; version=0.0.4; charset=utf-8"
+            reply.fields.append(HTTPField(name: .contentType, value: type))
+        }
+        if head.method == "HEAD" { reply.body = .omitted(length: reply.contentLength ?? 0) }
+        return reply
+    }
+
+    private static func reply(_ verdict: Verdict) -> Reply {
+        switch verdict {
+        case .fine: .text(200, "ok\n")
+        case .problem(let text): .text(503, text + "\n")
+        }
+    }
+}
