@@ -76,6 +76,7 @@ extension WireConnection {
         peerMessageBytesMax = Int(hello.messageBytesMax)
         decoder.lengthMax = settings.messageBytesMax + WireLimits.requestHeadBytes
         handshakeTimer?.cancel()
+        handshakeTimer = nil
         state = .ready
         startTicking()
         if case .client(let client) = side { client.onReady(self) }

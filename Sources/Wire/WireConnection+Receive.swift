@@ -125,9 +125,17 @@ extension WireConnection {
         closeIfDrained()
     }
 
+    /// The client closes when nothing is open any more; so the last answer is read before the
+    /// end. The server waits for that only so long.
     func closeIfDrained() {
-        if state == .draining, streams.isEmpty {
-            close(.connectionLost("the connection was closed in good order"))
+        guard state == .draining, streams.isEmpty else { return }
+        let reason = WireError.connectionLost("the connection was closed in good order")
+        if isClient {
+            close(reason)
+        } else if handshakeTimer == nil {
+            handshakeTimer = eventLoop.assumeIsolated().scheduleTask(in: settings.drainedTimeout) {
+                self.close(reason)
+            }
         }
     }
 }

@@ -38,6 +38,7 @@ final class WireConnection: ChannelDuplexHandler, @unchecked Sendable {
     var ownHello: ProtoHello?
     var peerCluster: ClusterID?
     var ownCluster: ClusterID?
+    /// Of the beginning, and of the end of a connection that drains.
     var handshakeTimer: Scheduled<Void>?
 
     // Streams.

@@ -14,6 +14,8 @@ package struct WireSettings: Sendable {
     package var pingInterval = TimeAmount.seconds(2)
     /// Silence after which the peer is taken for dead.
     package var deadAfter = TimeAmount.seconds(8)
+    /// How long a server that stops waits for the client to close a connection without calls.
+    package var drainedTimeout = TimeAmount.seconds(1)
     /// A connection without calls and messages is closed after this time.
     package var idleAfter = TimeAmount.minutes(5)
     package var backoffMin = TimeAmount.milliseconds(50)

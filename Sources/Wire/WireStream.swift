@@ -90,11 +90,15 @@ final class WireStream: @unchecked Sendable {
     /// Queues bytes and waits until the queue is below its mark.
     func write(_ bytes: ByteBuffer) async throws(WireError) {
         if enqueue(bytes, end: false), !isOver.load(ordering: .acquiring) { return }
-        let failure: WireError? = await withCheckedContinuation { continuation in
-            whenWritable { continuation.resume(returning: self.failure) }
+        let (isOver, failure) = await withCheckedContinuation { continuation in
+            whenWritable {
+                continuation.resume(
+                    returning: (self.isOver.load(ordering: .relaxed), self.failure))
+            }
         }
         if let failure { throw failure }
-        if isOver.load(ordering: .acquiring) { throw .cancelled(mayHaveRun: true) }
+        // Answered before all was sent: nobody wants the rest.
+        if isOver { throw .cancelled(mayHaveRun: true) }
     }
 
     /// Calls `body` on the loop once the queue is below its mark, or the stream is over.

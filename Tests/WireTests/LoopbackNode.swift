@@ -77,6 +77,14 @@ final class Journal: Sendable {
     var all: [String] { lines.withLock { $0 } }
 }
 
+/// A count that several tasks see.
+final class Tally: Sendable {
+    private let count = Atomic<Int>(0)
+
+    var value: Int { count.load(ordering: .relaxed) }
+    func add(_ more: Int) { count.add(more, ordering: .relaxed) }
+}
+
 struct TimedOut: Error {}
 
 /// Waits until `condition` holds, at most `seconds`.
