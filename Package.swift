@@ -138,8 +138,9 @@ let package = Package(
         .executableTarget(
             name: "dstnode",
             dependencies: [
-                "Core", "Messages", "Wire", "ClusterView", "Discovery", "Gateway", "Coordinator",
-                "StorageNode", "Simulation", "S3", "NodeConfiguration", "AdminAPI", argumentParser,
+                "Core", "Messages", "Raft", "Catalogue", "Wire", "ClusterView", "Discovery",
+                "Gateway", "Coordinator", "StorageNode", "Simulation", "S3", "NodeConfiguration",
+                "AdminAPI", argumentParser,
                 asyncHTTPClient, histogram, lifecycle, unixSignals, logging, metrics,
                 coreMetrics, nioCore, nioPosix, nioHTTP1,
             ],
