@@ -74,7 +74,7 @@ struct BodyWriter: Sendable {
 
     /// The catalogue has refused the body.
     func discard(_ stored: StoredBody) {
-        for chunk in stored.chunks { writing.chunks.discard([chunk.id], on: chunk.nodes) }
+        writing.discard(stored.chunks)
     }
 
     private func storeInline(

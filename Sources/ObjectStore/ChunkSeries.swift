@@ -69,7 +69,7 @@ struct ChunkSeries {
     func discard() {
         current?.upload.discard()
         previous?.upload.discard()
-        for chunk in settled { writing.chunks.discard([chunk.id], on: chunk.nodes) }
+        writing.discard(settled)
     }
 
     var chunks: [(id: ChunkID, nodes: [NodeID])] { settled }

@@ -9,6 +9,20 @@ struct ChunkWriting: Sendable {
     let random: Randomness
     let avoided: AvoidedNodes
     let watch: WriteWatch
+
+    /// Nothing will name these chunks: one message a node.
+    func discard(_ unnamed: [(id: ChunkID, nodes: [NodeID])]) {
+        var byNode: [NodeID: [ChunkID]] = [:]
+        for chunk in unnamed {
+            for node in chunk.nodes { byNode[node, default: []].append(chunk.id) }
+        }
+        for (node, ids) in byNode {
+            for start in stride(from: 0, to: ids.count, by: ObjectStoreLimits.discardedMax) {
+                let end = min(start + ObjectStoreLimits.discardedMax, ids.count)
+                chunks.discard(Array(ids[start..<end]), on: [node])
+            }
+        }
+    }
 }
 
 /// One chunk being written, and written again to another partition as long as all that was sent of

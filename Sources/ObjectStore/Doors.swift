@@ -102,8 +102,8 @@ package protocol ChunkDoor: Sendable {
         onDone: @escaping @Sendable (ChunkFetchReply) -> Void
     ) -> any ChunkFetch
 
-    /// Deletes chunks that no object names, on these nodes: best effort, in the background,
-    /// bounded.
+    /// Deletes chunks that no object names, at most ``ObjectStoreLimits/discardedMax``, on these
+    /// nodes: best effort, in the background, bounded.
     func discard(_ chunks: [ChunkID], on nodes: [NodeID])
 
     /// This node's copy is missing or corrupt: have it replaced from `sources`, and log it. Best
@@ -118,6 +118,16 @@ package struct ChunkWriteRequest: Sendable {
     package let epoch: Epoch
     /// For the whole of it, a slow client's sending included.
     package let deadline: MonotonicTime
+
+    package init(
+        chunk: ChunkID, sealedBytes: Int, owner: [UInt8], epoch: Epoch, deadline: MonotonicTime
+    ) {
+        self.chunk = chunk
+        self.sealedBytes = sealedBytes
+        self.owner = owner
+        self.epoch = epoch
+        self.deadline = deadline
+    }
 }
 
 package enum ChunkWriteReply: Hashable, Sendable {
@@ -144,6 +154,12 @@ package struct ChunkFetchRequest: Sendable {
     package let chunk: ChunkID
     package let blocks: Range<Int>
     package let deadline: MonotonicTime
+
+    package init(chunk: ChunkID, blocks: Range<Int>, deadline: MonotonicTime) {
+        self.chunk = chunk
+        self.blocks = blocks
+        self.deadline = deadline
+    }
 }
 
 package struct ChunkFetchReply: Sendable {

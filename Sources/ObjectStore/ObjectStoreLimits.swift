@@ -22,6 +22,8 @@ package enum ObjectStoreLimits {
     package static let pageEntriesMax = 1000
     /// Parts in one look-up of a multipart body.
     package static let readPartsMax = 100
+    /// Chunks that one node is told to forget in one message.
+    package static let discardedMax = 1000
     package static let bucketPageMax = 10_000
 
     /// What the stragglers get once a write quorum has acknowledged.

@@ -59,11 +59,10 @@ package final class ChunksOverWire: ChunkDoor {
         message.firstBlock = UInt32(request.blocks.lowerBound)
         message.blockCount = UInt32(request.blocks.count)
         let fetch = Fetch(onDone)
-        let stream = pool.open(
+        let stream = pool.read(
             .chunkRead, to: node, ByteBuffer(message: message),
             deadline: nioDeadline(request.deadline)
         ) { fetch.take($0) }
-        stream.finish()
         fetch.attach(stream)
         return fetch
     }
