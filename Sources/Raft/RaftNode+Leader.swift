@@ -223,6 +223,8 @@ extension RaftNode {
         switch peer.state {
         case .snapshot: return
         case .probe where peer.next != rejected.next: return  // An old answer.
+        // An old answer, or a disk that lied: no faster than heartbeats.
+        case .probe where rejected <= peer.match: return
         case .replicate where rejected <= peer.match: return
         case .probe, .replicate: break
         }
