@@ -100,7 +100,7 @@ let package = Package(
 
         // 2: what is on disk.
         module("RaftLog", ["Core", "Raft"]),
-        module("ChunkStore", ["Core", grdb]),
+        module("ChunkStore", ["CCore", "Core", grdb]),
         module("Catalogue", ["Core", "Messages", "Placement", grdb]),
 
         // 3: operations on objects, without HTTP and without sockets; and how a node follows the
