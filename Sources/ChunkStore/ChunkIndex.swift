@@ -7,6 +7,8 @@ enum ChunkEntry: Hashable, Sendable {
     case stored(ChunkLocation)
     /// Milliseconds since 1970.
     case deleted(Int64)
+    /// Dropped here, without a tombstone. Only among changes: the index then has no row.
+    case dropped
 
     var location: ChunkLocation? {
         if case .stored(let location) = self { return location }
@@ -196,6 +198,12 @@ final class ChunkIndex: Sendable {
             statement.setUncheckedArguments([
                 signed(chunk.high), signed(chunk.low), 0, milliseconds, 0, 0,
             ])
+        case .dropped:
+            let statement = try db.cachedStatement(
+                sql: "DELETE FROM chunks WHERE high = ? AND low = ?")
+            statement.setUncheckedArguments([signed(chunk.high), signed(chunk.low)])
+            try statement.execute()
+            return
         }
         try statement.execute()
     }

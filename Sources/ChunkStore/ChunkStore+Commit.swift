@@ -174,8 +174,9 @@ extension ChunkStore {
                 let isAlive = outcome == .success(.written)
                 state.segments.end(write.extent, isAlive: isAlive)
                 if isAlive {
-                    let former = state.recent[pending.chunk]?.location ?? write.former
-                    if let former {
+                    let recent = state.recent[pending.chunk]
+                    let former = recent == nil && !writing.isDropped ? write.former : nil
+                    if let former = recent?.location ?? former {
                         state.segments.release(former.extent)
                         dead.append(former.extent)
                     }

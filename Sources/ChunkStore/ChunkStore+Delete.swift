@@ -3,6 +3,7 @@ import Core
 /// A delete that waits for its group.
 struct PendingDelete: Sendable {
     let chunks: [ChunkID]
+    let kind: TombstoneRecord.Kind
     let done: @Sendable (Result<Void, ChunkStoreError>) -> Void
 }
 
@@ -14,17 +15,7 @@ extension ChunkStore {
     package func delete(
         _ chunks: [ChunkID], done: @escaping @Sendable (Result<Void, ChunkStoreError>) -> Void
     ) {
-        do throws(ChunkStoreError) {
-            if let first = chunks.first, chunks.count > ChunkStoreLimits.deleteCountMax {
-                throw .invalid(first, "too many at once")
-            }
-            try state.withLock { state throws(ChunkStoreError) in try checkWritable(state) }
-            guard deletes.offer(PendingDelete(chunks: chunks, done: done)) else {
-                throw .overloaded
-            }
-        } catch {
-            done(.failure(error))
-        }
+        bury(chunks, as: .deleted, done: done)
     }
 
     package func delete(_ chunks: [ChunkID]) async throws(ChunkStoreError) {
@@ -32,6 +23,35 @@ extension ChunkStore {
             delete(chunks) { continuation.resume(returning: $0) }
         }
         try result.get()
+    }
+
+    /// Removes this node's copies without tombstones: the chunks belong to other nodes now, and may
+    /// come back. Chunks that are not here or were deleted stay as they are. A crash meanwhile may
+    /// leave some.
+    ///
+    /// - Parameter chunks: At most ``ChunkStoreLimits/deleteCountMax``.
+    package func drop(_ chunks: [ChunkID]) async throws(ChunkStoreError) {
+        let result = await withCheckedContinuation { continuation in
+            bury(chunks, as: .dropped) { continuation.resume(returning: $0) }
+        }
+        try result.get()
+    }
+
+    private func bury(
+        _ chunks: [ChunkID], as kind: TombstoneRecord.Kind,
+        done: @escaping @Sendable (Result<Void, ChunkStoreError>) -> Void
+    ) {
+        do throws(ChunkStoreError) {
+            if let first = chunks.first, chunks.count > ChunkStoreLimits.deleteCountMax {
+                throw .invalid(first, "too many at once")
+            }
+            try state.withLock { state throws(ChunkStoreError) in try checkWritable(state) }
+            guard deletes.offer(PendingDelete(chunks: chunks, kind: kind, done: done)) else {
+                throw .overloaded
+            }
+        } catch {
+            done(.failure(error))
+        }
     }
 
     /// Writes the tombstones of a group with one sync. On the delete thread.
@@ -49,7 +69,7 @@ extension ChunkStore {
                 group = group.dropFirst()
             }
             let result = Result { () throws(ChunkStoreError) in
-                try bury(Array(Set(part.flatMap(\.chunks))))
+                try bury(part)
             }
             for pending in part { pending.done(result.map { _ in () }) }
             if case .success(let dead) = result { reclaim(dead) }
@@ -57,50 +77,67 @@ extension ChunkStore {
     }
 
     /// - Returns: Extents whose chunks are gone: to be reclaimed.
-    private func bury(_ chunks: [ChunkID]) throws(ChunkStoreError) -> [Extent] {
-        try tombstoneLog.withLock { log throws(ChunkStoreError) in
-            if let failure { throw .diskFailed(failure) }
-            var living: [(ChunkID, ChunkLocation?)] = []
-            for chunk in chunks {
-                switch try entry(of: chunk) {
-                case .deleted: continue
-                case .stored(let location): living.append((chunk, location))
-                case nil: living.append((chunk, nil))
-                }
+    private func bury(_ part: [PendingDelete]) throws(ChunkStoreError) -> [Extent] {
+        // Deleted outlasts dropped.
+        var kinds: [ChunkID: TombstoneRecord.Kind] = [:]
+        for pending in part {
+            for chunk in pending.chunks where kinds[chunk] != .deleted {
+                kinds[chunk] = pending.kind
             }
-            if living.isEmpty { return [] }
-            let wall = clocks.wall.milliseconds
-            let records = living.map { TombstoneRecord(chunk: $0.0, milliseconds: wall) }
+        }
+        let wall = clocks.wall.milliseconds
+        return try tombstoneLog.withLock { log throws(ChunkStoreError) in
+            if let failure { throw .diskFailed(failure) }
+            var found: [ChunkLocation?] = []
+            var records: [TombstoneRecord] = []
+            for (chunk, kind) in kinds {
+                let entry = try entry(of: chunk)
+                if case .deleted = entry { continue }
+                if kind == .dropped, entry?.location == nil { continue }
+                found.append(entry?.location)
+                records.append(
+                    TombstoneRecord(kind: kind, chunk: chunk, milliseconds: wall))
+            }
+            if records.isEmpty { return [] }
             do throws(DiskError) {
                 try log.append(records)
             } catch {
                 if error != .full { poison("tombstones could not be written: \(error)") }
                 throw diskFailed(error)
             }
-            return apply(living, at: log.end, wall: wall)
+            return apply(records, found: found, at: log.end)
         }
     }
 
     private func apply(
-        _ living: [(ChunkID, ChunkLocation?)], at end: TombstonePosition, wall: Int64
+        _ records: [TombstoneRecord], found: [ChunkLocation?], at end: TombstonePosition
     ) -> [Extent] {
         let now = clocks.monotonic.milliseconds
         return state.withLock { state in
             var dead: [Extent] = []
-            for (chunk, found) in living {
+            for (record, found) in zip(records, found) {
+                let chunk = record.chunk
                 // A write may have put it there since the look-up.
                 let location = state.recent[chunk]?.location ?? found
                 if let extent = location?.extent {
                     state.segments.release(extent)
                     dead.append(extent)
                 }
-                state.recent.put(chunk, .deleted(wall), now: now)
                 state.cache.remove(chunk)
-                state.writing[chunk]?.isDeleted = true
                 state.corrupt.removeAll { $0 == chunk }
+                switch record.kind {
+                case .deleted:
+                    state.recent.put(chunk, .deleted(record.milliseconds), now: now)
+                    state.writing[chunk]?.isDeleted = true
+                    state.counters.chunksDeleted += 1
+                case .dropped:
+                    state.recent.put(chunk, .dropped, now: now)
+                    state.writing[chunk]?.isCommitted = false
+                    state.writing[chunk]?.isDropped = true
+                    state.counters.chunksDropped += 1
+                }
             }
             state.tombstones = end
-            state.counters.chunksDeleted += UInt64(living.count)
             state.counters.deleteGroups += 1
             state.counters.tombstoneSyncs += 1
             return dead

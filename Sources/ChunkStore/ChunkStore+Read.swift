@@ -93,7 +93,7 @@ extension ChunkStore {
             return reader
         }
         switch try entry(of: chunk) {
-        case nil: throw .notFound(chunk)
+        case nil, .dropped: throw .notFound(chunk)
         case .deleted: throw .deleted(chunk)
         case .stored(let location):
             let reader = try reader(chunk, at: location)
@@ -150,7 +150,7 @@ extension ChunkStore {
     func isCorrupt(_ chunk: ChunkID, at location: ChunkLocation) -> ChunkStoreError {
         do throws(ChunkStoreError) {
             switch try entry(of: chunk) {
-            case nil: return .notFound(chunk)
+            case nil, .dropped: return .notFound(chunk)
             case .deleted: return .deleted(chunk)
             case .stored(let now):
                 state.withLock { state in

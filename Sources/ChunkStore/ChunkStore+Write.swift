@@ -210,7 +210,7 @@ extension ChunkStore {
         _ chunk: ChunkID, bytes: Int, entry: ChunkEntry?, replacing: Bool
     ) throws(ChunkStoreError) -> Bool {
         switch entry {
-        case nil: return false
+        case nil, .dropped: return false
         case .deleted: throw .deleted(chunk)
         case .stored(let location):
             guard location.payloadBytes == bytes else {

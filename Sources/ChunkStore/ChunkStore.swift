@@ -13,6 +13,8 @@ package final class ChunkStore: Sendable {
         var count = 0
         /// A tombstone came meanwhile.
         var isDeleted = false
+        /// The copy that was here when it began has gone.
+        var isDropped = false
         /// Another of them has put the chunk there.
         var isCommitted = false
     }
@@ -162,7 +164,7 @@ package final class ChunkStore: Sendable {
             state.counters.indexLookups += 1
             return state.recent[chunk]
         }
-        if let recent { return recent }
+        if let recent { return recent == .dropped ? nil : recent }
         do {
             return try index.entry(of: chunk)
         } catch {

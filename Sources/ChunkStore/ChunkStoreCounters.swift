@@ -8,6 +8,7 @@ package struct ChunkStoreCounters: Sendable, Equatable {
     package var commitGroups: UInt64 = 0
     package var segmentSyncs: UInt64 = 0
     package var chunksDeleted: UInt64 = 0
+    package var chunksDropped: UInt64 = 0
     package var deleteGroups: UInt64 = 0
     package var tombstoneSyncs: UInt64 = 0
     package var extentsPunched: UInt64 = 0

@@ -166,7 +166,10 @@ struct Recovery {
             if case .stored(let location) = try entry(of: record.chunk) {
                 dead.append(location.extent)
             }
-            batch[record.chunk] = .deleted(record.milliseconds)
+            switch record.kind {
+            case .deleted: batch[record.chunk] = .deleted(record.milliseconds)
+            case .dropped: batch[record.chunk] = .dropped
+            }
             counters.recoveredTombstones += 1
             if batch.count >= ChunkStoreLimits.recoveryBatchCount { try flushBatch(marks: []) }
         }
@@ -185,7 +188,7 @@ struct Recovery {
     }
 
     private func entry(of chunk: ChunkID) throws -> ChunkEntry? {
-        if let entry = batch[chunk] { return entry }
+        if let entry = batch[chunk] { return entry == .dropped ? nil : entry }
         return try index.entry(of: chunk)
     }
 
@@ -263,7 +266,7 @@ struct Recovery {
         counters.recoveredExtents += 1
         switch try entry(of: header.chunk) {
         case .deleted: dead.append(location.extent)
-        case nil: batch[header.chunk] = .stored(location)
+        case nil, .dropped: batch[header.chunk] = .stored(location)
         case .stored(let former) where former == location: break
         case .stored(let former):
             // Written again because the former copy was bad: the later one counts.

@@ -1,24 +1,31 @@
 import Core
 
-/// A deleted chunk. Little-endian.
+/// A chunk that was deleted for good, or dropped from this node alone. Little-endian.
 ///
 /// | offset | bytes | field    |                                |
 /// |-------:|------:|----------|--------------------------------|
 /// |      0 |     4 | checksum | CRC-32C of bytes 4..<32        |
-/// |      4 |     4 | mark     | "DSTT"                         |
+/// |      4 |     4 | mark     | "DSTT" deleted, "DSTD" dropped |
 /// |      8 |     8 | time     | milliseconds since 1970, UTC   |
 /// |     16 |    16 | chunk    | id, big-endian                 |
 struct TombstoneRecord: Equatable, Sendable {
     static let byteCount = 32
-    private static let mark: UInt32 = 0x5454_5344
 
+    enum Kind: UInt32, Sendable {
+        /// The chunk can't come back.
+        case deleted = 0x5454_5344
+        /// This node's copy went, since the chunk belongs elsewhere now; it may come back.
+        case dropped = 0x4454_5344
+    }
+
+    let kind: Kind
     let chunk: ChunkID
     let milliseconds: Int64
 
     func append(to writer: inout RecordWriter) {
         let start = writer.bytes.count
         writer.append(UInt32(0))
-        writer.append(Self.mark)
+        writer.append(kind.rawValue)
         writer.append(milliseconds)
         writer.append(chunk.bytes)
         let checksum = writer.bytes.withUnsafeBytes {
@@ -31,11 +38,10 @@ struct TombstoneRecord: Equatable, Sendable {
         let checksum: UInt32 = raw.value(at: 0)
         let mark: UInt32 = raw.value(at: 4)
         if checksum == 0, mark == 0 { throw .blank }
-        guard mark == Self.mark, checksum == CRC32C.of(raw.part(4..<byteCount)) else {
-            throw .damaged
-        }
+        guard let kind = Kind(rawValue: mark), checksum == CRC32C.of(raw.part(4..<byteCount))
+        else { throw .damaged }
         return TombstoneRecord(
-            chunk: ChunkID(bytes: raw.part(16..<32))!, milliseconds: raw.value(at: 8))
+            kind: kind, chunk: ChunkID(bytes: raw.part(16..<32))!, milliseconds: raw.value(at: 8))
     }
 }
 
