@@ -142,7 +142,7 @@ extension S3Application {
             } catch {
                 // Only what is wrong with one key; what concerns all of them ends the request.
                 if error == .noSuchBucket { throw error }
-                DeleteResult.failed(entry.key, S3Error(error), to: &xml)
+                DeleteResult.failed(entry.key, S3Error(answering: error), to: &xml)
             }
         }
         if !plain.isEmpty {

@@ -137,7 +137,7 @@ final class S3Application: HTTPApplication {
                     "an operation was not done",
                     metadata: ["request.id": "\(exchange.id)", "reason": "\(complaint.text)"])
             }
-            var reply = refusal(S3Error(error), exchange)
+            var reply = refusal(S3Error(answering: error), exchange)
             if case .notModified(let info) = error {
                 ObjectFields.addValidators(info, to: &reply.fields)
             }

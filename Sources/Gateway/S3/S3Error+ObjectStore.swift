@@ -4,7 +4,7 @@ import S3
 extension S3Error {
     /// What the client is told of an operation that was not done. Exhaustive: a new case must not
     /// compile until it is answered.
-    init(_ error: ObjectStoreError) {
+    init(answering error: ObjectStoreError) {
         switch error {
         case .noSuchBucket: self.init(.noSuchBucket)
         case .noSuchKey: self.init(.noSuchKey)

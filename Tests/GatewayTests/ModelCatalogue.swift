@@ -1,0 +1,1 @@
+../ObjectStoreTests/ModelCatalogue.swift
