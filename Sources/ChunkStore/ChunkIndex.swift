@@ -89,8 +89,9 @@ final class ChunkIndex: Sendable {
         let statement = try db.cachedStatement(
             sql: "SELECT segment, offset, header, bytes FROM chunks WHERE high = ? AND low = ?")
         statement.setUncheckedArguments([signed(chunk.high), signed(chunk.low)])
-        guard let row = try Row.fetchCursor(statement).next() else { return nil }
-        return entry(row)
+        // The row is a view of the statement, which the cursor resets when it goes.
+        let cursor = try Row.fetchCursor(statement)
+        return try withExtendedLifetime(cursor) { try cursor.next().map(entry) }
     }
 
     private static func entry(_ row: Row) -> ChunkEntry {
