@@ -159,7 +159,12 @@ let package = Package(
         tests("Catalogue", ["Catalogue"]),
         tests("ClusterView", ["ClusterView"]),
         tests("ObjectStore", ["ObjectStore"]),
-        tests("Gateway", ["Gateway", "ObjectStore", "S3", "Wire", "Core", nioEmbedded]),
+        tests(
+            "Gateway",
+            [
+                "Gateway", "AdminAPI", "ClusterView", "ObjectStore", "Messages", "S3", "Wire", "Core",
+                nioEmbedded,
+            ]),
         tests("Coordinator", ["Coordinator", "ClusterView", "Wire", nioPosix, logging]),
         tests("StorageNode", ["StorageNode"]),
         tests("Simulation", ["Simulation"]),
