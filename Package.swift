@@ -166,7 +166,7 @@ let package = Package(
                 nioEmbedded,
             ]),
         tests("Coordinator", ["Coordinator", "ClusterView", "Wire", nioPosix, logging]),
-        tests("StorageNode", ["StorageNode"]),
+        tests("StorageNode", ["StorageNode", "ClusterView", "Core", "Messages"]),
         tests("Simulation", ["Simulation"]),
         tests("NodeConfiguration", ["NodeConfiguration", "Core", logging]),
         tests("Tidy", []),

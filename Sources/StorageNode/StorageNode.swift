@@ -1,1 +1,213 @@
-// placeholder
+import ChunkStore
+import ClusterView
+import Core
+import Logging
+import Messages
+import NIOCore
+import ServiceLifecycle
+import Synchronization
+import Wire
+
+/// One storage node: keeps chunks, serves them, copies them where the cluster map wants them. Runs
+/// until the surrounding service group stops.
+package final class StorageNode: Service {
+    package struct Configuration: Sendable {
+        package var node: NodeID
+        package var label: String
+        /// host:port that other nodes dial.
+        package var address: String
+        package var zone: String
+        package var version: String
+        package var directory: String
+        package var capacityBytes: Int
+        /// How long chunks stay after their partition has moved away.
+        package var strayGraceMilliseconds: UInt64 = 60_000
+
+        package init(
+            node: NodeID, label: String, address: String, zone: String, version: String,
+            directory: String, capacityBytes: Int
+        ) {
+            self.node = node
+            self.label = label
+            self.address = address
+            self.zone = zone
+            self.version = version
+            self.directory = directory
+            self.capacityBytes = capacityBytes
+        }
+    }
+
+    /// What the node stands on.
+    package struct Foundation: Sendable {
+        package var pool: WirePool
+        package var server: WireServer
+        package var addresses: AddressBook
+        package var clocks: any Clocks
+        package var logger: Logger
+        /// Addresses of coordinators, by discovery.
+        package var seeds: @Sendable () async -> [String]
+        /// The cluster in `node.json`, if this node belongs to one.
+        package var cluster: ClusterID?
+        /// Told once the cluster is found, before anything is served.
+        package var clusterIsKnown: @Sendable (ClusterID) throws -> Void
+
+        package init(
+            pool: WirePool, server: WireServer, addresses: AddressBook, clocks: any Clocks,
+            logger: Logger, seeds: @escaping @Sendable () async -> [String], cluster: ClusterID?,
+            clusterIsKnown: @escaping @Sendable (ClusterID) throws -> Void
+        ) {
+            self.pool = pool
+            self.server = server
+            self.addresses = addresses
+            self.clocks = clocks
+            self.logger = logger
+            self.seeds = seeds
+            self.cluster = cluster
+            self.clusterIsKnown = clusterIsKnown
+        }
+    }
+
+    private let configuration: Configuration
+    private let base: Foundation
+    private let follower: ClusterFollower
+    private let gate: WriteGate
+    private let store = Mutex<ChunkStore?>(nil)
+    private let isStopping = Atomic(false)
+    private let refusal = Mutex<String?>(nil)
+
+    package init(_ configuration: Configuration, on base: Foundation) {
+        StorageNodeLimits.check()
+        self.configuration = configuration
+        self.base = base
+        gate = WriteGate(me: configuration.node)
+        follower = ClusterFollower(
+            pool: base.pool, addresses: base.addresses, clocks: base.clocks, logger: base.logger,
+            seeds: base.seeds)
+    }
+
+    /// Whether this node can serve: its store is open, it is part of the cluster and hears the
+    /// leader.
+    package func isReady() async -> Bool {
+        problem == nil && !isStopping.load(ordering: .relaxed)
+            && store.withLock { $0 != nil } && follower.isFresh
+            && follower.state.nodes[configuration.node] != nil
+    }
+
+    /// Why the node is of no use any more: a failed disk, or the cluster will not have it.
+    package var problem: String? {
+        refusal.withLock { $0 } ?? store.withLock { $0 }?.failure
+    }
+
+    /// Disk figures, once the store is open.
+    package var figures: (usage: ChunkStoreUsage, counters: ChunkStoreCounters)? {
+        store.withLock { $0 }.map { ($0.usage, $0.counters) }
+    }
+
+    package func run() async throws {
+        let store = try await ChunkStore.open(
+            directory: configuration.directory + "/chunks",
+            capacityBytes: configuration.capacityBytes, name: configuration.label,
+            clocks: base.clocks)
+        self.store.withLock { $0 = store }
+        do {
+            try await join()
+            try await serve(store)
+        } catch {
+            await store.close()
+            throw error
+        }
+        await store.close()
+    }
+
+    private func join() async throws {
+        if base.cluster != nil { return }
+        let finder = ClusterFinder(
+            pool: base.pool, addresses: base.addresses, logger: base.logger, seeds: base.seeds)
+        let cluster = try await cancelWhenGracefulShutdown { try await finder.findCluster() }
+        try base.clusterIsKnown(cluster)
+    }
+
+    private func serve(_ store: ChunkStore) async throws {
+        let puller = ChunkPuller(
+            store: store, gate: gate, pool: base.pool, logger: base.logger)
+        let service = ChunkService(
+            store: store, gate: gate, puller: puller, logger: base.logger)
+        let strays = StrayChunks(
+            me: configuration.node, store: store, gate: gate, puller: puller, pool: base.pool,
+            clocks: base.clocks, logger: base.logger,
+            graceMilliseconds: configuration.strayGraceMilliseconds)
+        let heartbeats = Heartbeats(
+            node: .of(configuration), pool: base.pool, follower: follower, logger: base.logger,
+            report: { [self] in report(store) })
+        follower.observe { [gate] in gate.take($0) }
+        var routes = WireRoutes()
+        routes.on(ChunkService.methods, service)
+        base.server.setRoutes(routes)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await self.follower.run() }
+            group.addTask {
+                do {
+                    try await heartbeats.run()
+                } catch let error as HeartbeatRefused {
+                    self.refusal.withLock { $0 = error.reason }
+                    throw error
+                }
+            }
+            group.addTask { try await strays.run() }
+            group.addTask {
+                while !Task.isCancelled {
+                    try await Task.sleep(for: StorageNodeLimits.maintenancePause)
+                    await store.maintain()
+                }
+            }
+            group.addTask {
+                try? await gracefulShutdown()
+                await self.stop(heartbeats)
+                throw CancellationError()
+            }
+            do {
+                while try await group.next() != nil {}
+            } catch is CancellationError {
+                group.cancelAll()
+            }
+        }
+    }
+
+    /// Refuses new chunks, tells the cluster, and lets the writes that have begun end.
+    private func stop(_ heartbeats: Heartbeats) async {
+        isStopping.store(true, ordering: .relaxed)
+        gate.stop()
+        await heartbeats.leave()
+        let isDrained = await gate.drained(atMost: StorageNodeLimits.stopWait)
+        if !isDrained {
+            base.logger.warning("writes were still under way when the node stopped")
+        }
+    }
+
+    private func report(_ store: ChunkStore) -> Heartbeats.Report {
+        let usage = store.usage
+        var report = Heartbeats.Report()
+        report.usedBytes = UInt64(usage.usedBytes)
+        report.freeBytes = UInt64(usage.freeBytes)
+        report.refusesWrites =
+            isStopping.load(ordering: .relaxed) || store.failure != nil
+            || usage.freeBytes < StorageNodeLimits.freeBytesMin
+        report.problems = store.problems
+        return report
+    }
+}
+
+extension ProtoNode {
+    fileprivate static func of(_ configuration: StorageNode.Configuration) -> Self {
+        .with {
+            $0.id = configuration.node.data
+            $0.label = configuration.label
+            $0.role = .storage
+            $0.address = configuration.address
+            $0.zone = configuration.zone
+            $0.capacityBytes = UInt64(configuration.capacityBytes)
+            $0.membership = .member
+            $0.version = configuration.version
+        }
+    }
+}

@@ -1,0 +1,38 @@
+import ChunkStore
+import Core
+import NIOCore
+
+/// Every bound of this module, and how they relate.
+package enum StorageNodeLimits {
+    /// Blocks read and sent at once: one megabyte or so.
+    static let blocksPerPiece = 16
+    /// Blocks answered straight from memory on the event loop.
+    static let blocksOnLoopMax = 4
+    /// Chunks copied here at once, for all moves together; each is in memory a piece at a time.
+    static let copiesAtOnce = 8
+    package static let chunksPerPull = 100
+    /// Chunks named in the answer to a pull that could not get them.
+    static let failedNamesMax = 100
+    /// How long a writer's newer map may take to arrive here.
+    static let mapWait = Duration.seconds(1)
+    /// How long a list waits for its epoch, and for older writes to end.
+    static let fenceWait = Duration.seconds(5)
+    static let copyDeadline = TimeAmount.seconds(60)
+    static let listDeadline = TimeAmount.seconds(15)
+    static let maintenancePause = Duration.seconds(1)
+    static let strayPause = Duration.seconds(10)
+    /// Partitions looked through for strays in one round.
+    static let strayPartitionsPerRound = 64
+    /// Writes under way that a graceful stop waits for.
+    static let stopWait = Duration.seconds(10)
+    /// A node with less room than this takes no new chunks.
+    static let freeBytesMin = 64 << 20
+
+    /// Run once at start-up and once in a test.
+    package static func check() {
+        precondition(blocksOnLoopMax <= blocksPerPiece, "a small read is one piece")
+        precondition(
+            freeBytesMin >= 2 * Limits.sealedChunkBytesMax, "what has room takes a whole chunk")
+        precondition(chunksPerPull <= ChunkStoreLimits.deleteCountMax, "pulls are small")
+    }
+}
