@@ -70,7 +70,8 @@ extension WireConnection {
         markDirty()
     }
 
-    /// Sends what streams have queued, a frame each in turn, as far as windows and the socket take it.
+    /// Sends what streams have queued, a frame each in turn, as far as windows and the socket
+    /// take it.
     ///
     /// - Returns: Whether there is more to send at once, after others of the loop had their turn.
     private func pump(_ context: ChannelHandlerContext) -> Bool {

@@ -81,7 +81,7 @@ extension WireConnection {
         if isClient {
             write(.cancel, stream: stream.id, isEnd: true)
         } else {
-            writeFailure(stream.id, WireFailure(failure))
+            writeFailure(stream.id, WireFailure(endedBy: failure))
         }
         finish(stream, failure)
     }
@@ -195,7 +195,7 @@ extension WireConnection {
 
 extension WireFailure {
     /// What the caller is told when this side ends a call.
-    init(_ error: WireError) {
+    init(endedBy error: WireError) {
         self =
             switch error {
             case .remote(let failure): failure

@@ -34,7 +34,7 @@ package enum WireLimits {
     /// a server reads no more calls.
     static let socketBytesMax = 8 << 20
     /// Bytes handed to the socket in one go, so that other connections of the loop have a turn.
-    static let pumpBytesMax = 1 << 20
+    static let pumpBytesMax = 256 << 10
     /// Payloads up to this size are copied next to their header: one TLS record holds both.
     static let coalesceBytesMax = 16 << 10
     /// Tasks started by `ServerCall.respond` and `run` in the process.
