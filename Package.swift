@@ -138,7 +138,8 @@ let package = Package(
         .executableTarget(
             name: "dstnode",
             dependencies: [
-                "Core", "Messages", "Raft", "Catalogue", "Wire", "ClusterView", "Discovery",
+                "Core", "Messages", "Raft", "Catalogue", "ChunkStore", "Wire", "ClusterView",
+                "Discovery",
                 "Gateway", "Coordinator", "StorageNode", "Simulation", "S3", "NodeConfiguration",
                 "AdminAPI", argumentParser,
                 asyncHTTPClient, histogram, lifecycle, unixSignals, logging, metrics,

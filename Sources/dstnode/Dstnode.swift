@@ -9,5 +9,6 @@ struct Dstnode: AsyncParsableCommand {
         subcommands: [
             StartCommand.self, ConfigCommand.self, StatusCommand.self, KeyCommand.self,
             HealthCommand.self, BenchCommand.self, ProveCommand.self, SimulateCommand.self,
+            DevCommand.self,
         ])
 }

@@ -21,6 +21,14 @@ DSTNODE = os.environ.get("DSTNODE", "dstnode")
 LOGS = Path(os.environ.get("DST_TEST_LOGS", tempfile.gettempdir()))
 
 
+def plain_environment():
+    """The environment without what would lead clients elsewhere: proxies, certificates, profiles."""
+    unwanted = ("AWS_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    return {
+        name: value for name, value in os.environ.items() if not name.upper().startswith(unwanted)
+    }
+
+
 def free_ports(count):
     """Ports nobody listens on now, below the range that outgoing connections take."""
     low = 10000
@@ -245,7 +253,7 @@ class Cluster:
 
     def client_environment(self, gateway=0):
         return {
-            **os.environ,
+            **plain_environment(),
             "AWS_ENDPOINT_URL": self.endpoints[gateway],
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
@@ -327,7 +335,7 @@ class DevCluster:
 
     def client_environment(self, gateway=0):
         return {
-            **os.environ,
+            **plain_environment(),
             **self.credentials,
             "AWS_ENDPOINT_URL": self.endpoints[gateway],
             "AWS_DEFAULT_REGION": "us-east-1",

@@ -1,7 +1,7 @@
 import ArgumentParser
-import Core
 import Foundation
 import Logging
+import NIOPosix
 import NodeConfiguration
 
 /// `dstnode start`: one node in one role.
@@ -10,7 +10,8 @@ struct StartCommand: AsyncParsableCommand {
         commandName: "start", abstract: "Run a node.",
         discussion: """
             Settings come from flags, the environment (NODE_TYPE=storage …) and a YAML file, in \
-            this order. `dstnode config check` shows which value wins and where it comes from.
+            this order. `dstnode config check` shows which value wins and where it comes from. \
+            SIGTERM stops the node gracefully. It ends with 78 where it must be set up otherwise.
             """)
 
     @OptionGroup var flags: SettingFlags
@@ -19,22 +20,21 @@ struct StartCommand: AsyncParsableCommand {
         let loaded = try await flags.load()
         let configuration = loaded.configuration
         LoggingSetup.bootstrap(level: configuration.logLevel, format: configuration.logFormat)
-        var logger = Logger(label: configuration.role.rawValue)
-        logger[metadataKey: "node"] = "\(configuration.label)"
-        for warning in loaded.warnings { logger.warning("\(warning)") }
+        MetricRegistry.bootstrap()
+        let base: NodeBase
         do {
-            var random = SystemRandomNumberGenerator()
-            let directory = try DataDirectory.open(
-                path: configuration.dataPath, role: configuration.role, using: &random)
-            logger.info(
-                "starting",
-                metadata: [
-                    "node.id": "\(directory.identity.node)", "path": "\(configuration.dataPath)",
-                    "address": "\(configuration.listenAddress)",
-                ])
+            base = try NodeBase(configuration, group: MultiThreadedEventLoopGroup.singleton)
         } catch {
             Terminal.complain("\(error)")
             throw ExitCode(EX_CONFIG)
         }
+        for warning in loaded.warnings { base.logger.warning("\(warning)") }
+        base.logger.info(
+            "starting",
+            metadata: [
+                "version": "\(NodeBase.version)", "path": "\(configuration.dataPath)",
+                "cluster": "\(base.directory.identity.cluster.map(\.hex) ?? "none yet")",
+            ])
+        try await NodeService.run([base], logger: base.logger)
     }
 }

@@ -15,15 +15,46 @@ final class MetricRegistry: MetricsFactory {
         let labels: String
     }
 
+    /// A value that somebody else keeps, read when the text is written.
+    struct Sample: Sendable {
+        var label: String
+        var dimensions: [(String, String)]
+        var value: Double
+        var isCounter: Bool
+
+        init(
+            _ label: String, _ dimensions: [(String, String)], _ value: some BinaryInteger,
+            isCounter: Bool = false
+        ) {
+            self.label = label
+            self.dimensions = dimensions
+            self.value = Double(value)
+            self.isCounter = isCounter
+        }
+    }
+
+    typealias Provider = @Sendable () -> [Sample]
+
     private let series = Mutex<[Key: any MetricSeries]>([:])
+    private let providers = Mutex<[Provider]>([])
 
     /// Once per process, before the first metric is made.
     static func bootstrap() { MetricsSystem.bootstrap(shared) }
 
+    /// Asks `provider` whenever the text is written; for as long as the process lives.
+    func add(_ provider: @escaping Provider) { providers.withLock { $0.append(provider) } }
+
     /// The text format, sorted.
     var text: String {
-        let all = series.withLock { Array($0) }
-            .sorted { ($0.key.name, $0.key.labels) < ($1.key.name, $1.key.labels) }
+        var all = series.withLock { Array($0) }.map { ($0.key, $0.value) }
+        for sample in providers.withLock({ $0 }).flatMap({ $0() }) {
+            let name = MetricName.name(sample.label)
+            let key = Key(
+                name: sample.isCounter ? name + "_total" : name,
+                labels: MetricName.labels(sample.dimensions))
+            all.append((key, SampleSeries(sample)))
+        }
+        all.sort { ($0.0.name, $0.0.labels) < ($1.0.name, $1.0.labels) }
         var text = ""
         var lastName = ""
         for (key, series) in all {
@@ -32,6 +63,20 @@ final class MetricRegistry: MetricsFactory {
             series.write(name: key.name, labels: key.labels, to: &text)
         }
         return text
+    }
+
+    private final class SampleSeries: MetricSeries {
+        let kind: String
+        private let value: Double
+
+        init(_ sample: Sample) {
+            kind = sample.isCounter ? "counter" : "gauge"
+            value = sample.value
+        }
+
+        func write(name: String, labels: String, to text: inout String) {
+            text += "\(name)\(labels) \(value)\n"
+        }
     }
 
     private func find<Series: MetricSeries>(

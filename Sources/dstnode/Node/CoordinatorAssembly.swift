@@ -1,0 +1,116 @@
+import Catalogue
+import Coordinator
+import Core
+import Foundation
+import Logging
+import NIOCore
+import NodeConfiguration
+import Raft
+
+/// Puts a coordinator together.
+enum CoordinatorAssembly {
+    static func run(_ base: NodeBase) async throws {
+        let configuration = base.configuration
+        let directory = base.directory
+        let coordinator = try Coordinator(
+            Coordinator.Configuration(
+                me: member(base), version: NodeBase.version, directory: directory.path,
+                policy: policy(configuration, now: base.clocks.wall),
+                garbageGraceMilliseconds: configuration.garbageGrace.nanoseconds / 1_000_000),
+            on: Coordinator.Foundation(
+                pool: base.pool, server: base.server, addresses: base.addresses,
+                clocks: base.clocks, logger: base.logger, seeds: base.seeds,
+                clusterIsKnown: { try directory.join($0) },
+                openConsensus: { proposal, observer in
+                    try await openConsensus(base, proposal, observer)
+                }))
+        try await base.serve(
+            ready: { await coordinator.isReady() ? nil : "no leader is known yet" },
+            health: { nil }
+        ) {
+            try await coordinator.run()
+        }
+    }
+
+    private static func member(_ base: NodeBase) -> FormationProposal.Member {
+        FormationProposal.Member(
+            node: base.directory.identity.node,
+            address: base.configuration.advertiseAddress.description,
+            label: base.configuration.label, zone: base.configuration.zone)
+    }
+
+    private static func policy(
+        _ configuration: NodeConfiguration, now: WallTime
+    ) -> FormationCore.Policy {
+        let mayForm =
+            switch configuration.formation {
+            case .auto: true
+            case .never: false
+            case .until(let end): now < end
+            }
+        return FormationCore.Policy(
+            expectedCount: configuration.bootstrapExpect, mayForm: mayForm,
+            settings: FormationProposal.Settings(
+                clusterName: configuration.clusterName,
+                replicationFactor: configuration.replicationFactor,
+                rangeCount: configuration.metadataRanges,
+                repairDelayMilliseconds: configuration.repairDelay.nanoseconds / 1_000_000))
+    }
+
+    /// The Raft groups with their stores: the system range and the ranges of the object index.
+    private static func openConsensus(
+        _ base: NodeBase, _ proposal: FormationProposal, _ observer: any ConsensusObserver
+    ) async throws -> any RunningConsensus {
+        let me = base.directory.identity.node
+        let path = base.directory.path(of: "catalogue")
+        try FileManager.default.createDirectory(
+            atPath: path, withIntermediateDirectories: true)
+        // Who is no founder waits until the leaders make it a member.
+        let first =
+            proposal.includes(me) ? Membership(voters: proposal.members.map(\.node)) : nil
+        var groups = [
+            RaftHost.Configuration.Group(range: .system, firstMembership: first) {
+                try SystemStore.open(path: path + "/system.sqlite")
+            }
+        ]
+        for number in 1...max(1, proposal.settings.rangeCount) {
+            let range = RangeID(rawValue: UInt32(number))
+            groups.append(
+                RaftHost.Configuration.Group(range: range, firstMembership: first) {
+                    try RangeStore.open(path: path + "/\(range).sqlite", range: range)
+                })
+        }
+        let host = try await RaftHost.open(
+            RaftHost.Configuration(
+                me: me, directory: base.directory.path, groups: groups,
+                seed: UInt64.random(in: .min ... .max)),
+            transport: WireRaftTransport(base.pool), clocks: base.clocks,
+            eventLoop: base.group.next(), observer: observer, logger: base.logger)
+        let label = base.configuration.label
+        MetricRegistry.shared.add { samples(host.metrics, node: label) }
+        return host
+    }
+
+    private static func samples(
+        _ metrics: RaftHostMetrics, node: String
+    ) -> [MetricRegistry.Sample] {
+        let dimensions = [("node", node)]
+        func count(_ name: String, _ value: UInt64) -> MetricRegistry.Sample {
+            MetricRegistry.Sample("raft.\(name)", dimensions, value, isCounter: true)
+        }
+        return [
+            count("log.syncs", metrics.syncLatency.count),
+            count("log.sync.microseconds", metrics.syncLatency.totalMicroseconds),
+            MetricRegistry.Sample(
+                "raft.log.sync.microseconds.p99", dimensions, metrics.syncLatency.quantile(0.99)),
+            count("proposals", metrics.proposeLatency.count),
+            count("proposal.microseconds", metrics.proposeLatency.totalMicroseconds),
+            MetricRegistry.Sample(
+                "raft.proposal.microseconds.p99", dimensions,
+                metrics.proposeLatency.quantile(0.99)),
+            count("messages.dropped", metrics.messagesDropped),
+            count("requests.refused", metrics.requestsRefused),
+            count("lease.reads", metrics.fencedReads),
+        ]
+    }
+}

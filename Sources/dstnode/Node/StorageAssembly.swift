@@ -1,0 +1,57 @@
+import ChunkStore
+import Core
+import NodeConfiguration
+import StorageNode
+
+/// Puts a storage node together.
+enum StorageAssembly {
+    static func run(_ base: NodeBase) async throws {
+        let configuration = base.configuration
+        let directory = base.directory
+        let node = StorageNode(
+            StorageNode.Configuration(
+                node: directory.identity.node, label: configuration.label,
+                address: configuration.advertiseAddress.description, zone: configuration.zone,
+                version: NodeBase.version, directory: directory.path,
+                capacityBytes: configuration.capacityBytes),
+            on: StorageNode.Foundation(
+                pool: base.pool, server: base.server, addresses: base.addresses,
+                clocks: base.clocks, logger: base.logger, seeds: base.seeds,
+                cluster: directory.identity.cluster,
+                clusterIsKnown: { try directory.join($0) }))
+        let label = configuration.label
+        MetricRegistry.shared.add {
+            guard let (usage, counters) = node.figures else { return [] }
+            return samples(usage, counters, node: label)
+        }
+        try await base.serve(
+            ready: { await node.isReady() ? nil : node.problem ?? "not part of the cluster yet" },
+            health: { node.problem }
+        ) {
+            try await node.run()
+        }
+    }
+
+    private static func samples(
+        _ usage: ChunkStoreUsage, _ counters: ChunkStoreCounters, node: String
+    ) -> [MetricRegistry.Sample] {
+        let dimensions = [("node", node)]
+        func count(_ name: String, _ value: UInt64) -> MetricRegistry.Sample {
+            MetricRegistry.Sample("chunks.\(name)", dimensions, value, isCounter: true)
+        }
+        return [
+            MetricRegistry.Sample("capacity.bytes", dimensions, usage.capacityBytes),
+            MetricRegistry.Sample("used.bytes", dimensions, usage.usedBytes),
+            MetricRegistry.Sample("free.bytes", dimensions, usage.freeBytes),
+            MetricRegistry.Sample("chunks.stored", dimensions, usage.chunkCount),
+            MetricRegistry.Sample("chunks.segments", dimensions, usage.segmentCount),
+            count("written", counters.chunksWritten),
+            count("written.bytes", counters.bytesWritten),
+            count("read.bytes", counters.bytesRead),
+            count("deleted", counters.chunksDeleted),
+            count("commit.groups", counters.commitGroups),
+            count("syncs", counters.segmentSyncs + counters.tombstoneSyncs),
+            count("corrupt.blocks", counters.corruptBlocks),
+        ]
+    }
+}
