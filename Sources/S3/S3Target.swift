@@ -46,7 +46,8 @@ package struct S3Target: Equatable, Sendable {
         self.key = key
     }
 
-    private static func bucket(inHost host: String?, domain: String) -> String? {
+    /// - Returns: `nil` for a path style request.
+    package static func bucket(inHost host: String?, domain: String) -> String? {
         guard !domain.isEmpty, let host else { return nil }
         let name = host.split(separator: ":")[...].first ?? ""
         let suffix = ".\(domain.lowercased())"

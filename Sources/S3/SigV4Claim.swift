@@ -38,11 +38,10 @@ package struct SigV4Claim: Sendable {
         if let algorithm {
             return try SigV4Claim(algorithm: algorithm, head: head, query: query)
         }
-        if query.has("Signature") && query.has("AWSAccessKeyId") { throw unsupported }
         return nil
     }
 
-    static let unsupported = S3Error(
+    package static let unsupported = S3Error(
         .invalidRequest,
         "The authorization mechanism you have provided is not supported. Please use "
             + "AWS4-HMAC-SHA256.")

@@ -8,6 +8,17 @@ package struct SigV4Proof: Sendable {
     package let chunks: ChunkSigning
 }
 
+extension SigV4Proof {
+    /// For a request whose body is neither signed nor framed.
+    init(unsignedPayloadOf accessKey: String) {
+        let scope = CredentialScope(date: "", region: "")
+        self.init(
+            accessKey: accessKey, payload: .unsigned,
+            chunks: ChunkSigning(
+                key: SigningKey(bytes: []), timestamp: "", scope: scope, seed: ""))
+    }
+}
+
 /// The chain of signatures of an aws-chunked body starts with the request's own.
 package struct ChunkSigning: Sendable {
     let key: SigningKey

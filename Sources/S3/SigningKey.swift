@@ -20,6 +20,8 @@ package struct CredentialScope: Hashable, Sendable {
 package struct SigningKey: Sendable {
     let bytes: [UInt8]
 
+    init(bytes: [UInt8]) { self.bytes = bytes }
+
     package init(secret: String, scope: CredentialScope) {
         var key = HMACSHA256.of(scope.date.utf8, key: Array("AWS4\(secret)".utf8))
         key = HMACSHA256.of(scope.region.utf8, key: key)

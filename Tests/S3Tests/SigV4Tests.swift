@@ -155,4 +155,31 @@ import Testing
         let claim = try SigV4Claim.parse(head, query: S3Query(head.query))
         #expect(claim?.accessKey == nil)
     }
+
+    @Test func `a URL presigned with version 2 opens one object for a while`() throws {
+        // The example of the User Guide, "Query string request authentication alternative".
+        let head = S3RequestHead(
+            method: "GET", target: "/photos/puppy.jpg",
+            headers: S3Headers([("host", "johnsmith.s3.amazonaws.com")]))
+        var signed = S3RequestHead(
+            method: "GET",
+            target: "/photos/puppy.jpg?AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE"
+                + "&Signature=NpgCjnDzrM%2BWFzoENXmpNDUsSn8%3D&Expires=1175139620",
+            headers: head.headers)
+        func verify(_ seconds: Int64) throws -> SigV4Proof? {
+            try SigV2Claim.parse(signed, query: S3Query(signed.query))?.verify(
+                signed, bucketOfHost: "johnsmith", secret: Example.secret,
+                now: WallTime(milliseconds: seconds * 1000))
+        }
+        let proof = try verify(1_175_139_620)
+        #expect(proof?.payload == .unsigned)
+        #expect(code { _ = try verify(1_175_139_621) } == .accessDenied)
+        #expect(code { _ = try verify(1_174_000_000) } == .accessDenied)
+        signed.path = "/photos/kitten.jpg"
+        #expect(code { _ = try verify(1_175_139_620) } == .signatureDoesNotMatch)
+        signed.headers.append("authorization", "AWS4-HMAC-SHA256")
+        let unclaimed = try verify(1_175_139_620)
+        #expect(unclaimed?.accessKey == nil)
+        #expect(SigV2Claim.allows(.getObject) && !SigV2Claim.allows(.deleteObject))
+    }
 }

@@ -77,15 +77,21 @@ final class S3Application: HTTPApplication {
             guard isFresh() else {
                 throw S3Error(.serviceUnavailable, "This gateway does not hear the cluster.")
             }
-            let identity = try authenticator.authenticate(head, query: query)
-            if let admin, admin.serves(head.path) {
+            let host = head.headers["host"]
+            let identity = try authenticator.authenticate(
+                head, query: query,
+                bucketOfHost: S3Target.bucket(inHost: host, domain: configuration.domain))
+            if let admin, admin.serves(head.path), !identity.isVersion2 {
                 operation = "Admin"
                 return try await admin.reply(to: exchange, identity)
             }
             let target = try S3Target(
-                path: head.path, host: head.headers["host"], domain: configuration.domain)
+                path: head.path, host: host, domain: configuration.domain)
             let kind = S3Operation.of(head, target: target, query: query)
             operation = kind.name
+            guard !identity.isVersion2 || SigV2Claim.allows(kind) else {
+                throw SigV4Claim.unsupported
+            }
             try HeaderRules.check(head.headers)
             let request = S3Request(
                 exchange: exchange, target: target, query: query, proof: identity.proof)
@@ -162,6 +168,10 @@ final class S3Application: HTTPApplication {
             let document = error.document(resource: exchange.head.path, requestID: exchange.id)
             reply = .xml(error.status, document)
             if exchange.head.method == "HEAD" { reply.body = .omitted(length: 0) }
+        }
+        if let region = error.details.first(where: { $0.name == "Region" })?.value {
+            // A HEAD has no document: SDKs find the right region here.
+            reply.fields.append(HTTPField(name: .bucketRegion, value: region))
         }
         reply.code = error.code.rawValue
         return reply
