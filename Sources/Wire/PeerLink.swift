@@ -38,7 +38,8 @@ final class PeerLink: @unchecked Sendable {
     private let lane: Lane
     private let pool: WirePool.Configuration
     private let counters: WireCounters
-    private var state = State.idle
+    private let logGate: LogGate
+    private var state: State
     private var backoff: TimeAmount
     private var pending: [WireStream] = []
     private var messages = Deque<(method: Method, bytes: ByteBuffer)>()
@@ -47,8 +48,10 @@ final class PeerLink: @unchecked Sendable {
 
     init(
         target: Target, lane: Lane, pool: WirePool.Configuration, counters: WireCounters,
-        eventLoop: any EventLoop
+        logGate: LogGate, eventLoop: any EventLoop, isClosed: Bool
     ) {
+        self.logGate = logGate
+        self.state = isClosed ? .closed : .idle
         self.target = target
         self.lane = lane
         self.pool = pool
@@ -246,7 +249,7 @@ extension PeerLink {
         let check = CertificateCheck(pool.certificates)
         let client = WireConnection.Client(
             expected: expected, identity: pool.certificates.identity, lane: lane,
-            cluster: pool.cluster(), logger: pool.logger,
+            cluster: pool.cluster(), logger: pool.logger, logGate: logGate,
             onReady: { self.isReady($0) }, onDraining: { self.isDraining($0) },
             onClosed: { self.closed($0, $1) })
         let connection = WireConnection(
@@ -322,6 +325,6 @@ extension ChannelOptions.Types.WriteBufferWaterMark {
 extension RecvByteBufferAllocator where Self == AdaptiveRecvByteBufferAllocator {
     /// Small while little comes, large while chunks do.
     static var wire: AdaptiveRecvByteBufferAllocator {
-        AdaptiveRecvByteBufferAllocator(minimum: 2 << 10, initial: 8 << 10, maximum: 256 << 10)
+        AdaptiveRecvByteBufferAllocator(minimum: 2 << 10, initial: 8 << 10, maximum: 64 << 10)
     }
 }

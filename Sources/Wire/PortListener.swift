@@ -29,7 +29,8 @@ package final class PortListener: Sendable {
         package var http: Initializer?
         /// TLS for clients, where configured.
         package var https: (context: NIOSSLContext, initializer: Initializer)?
-        /// Connections at once, of all kinds. More are closed at once.
+        /// Connections of clients (HTTP, HTTPS) at once; more are closed at once. Nodes have a number
+        /// of their own, so that clients cannot shut them out.
         package var connectionsMax = 4096
         /// How long the first bytes may take.
         package var sniffTimeout = TimeAmount.seconds(10)
@@ -58,7 +59,8 @@ package final class PortListener: Sendable {
         let address = configuration.address
         guard let place = HostPort(address) else { throw .badAddress(address) }
         let counters = PortCounters()
-        let open = OpenChannels(max: configuration.connectionsMax)
+        let open = OpenChannels(
+            max: configuration.connectionsMax + WireLimits.nodeConnectionsMax)
         let bootstrap = ServerBootstrap(group: configuration.group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -128,6 +130,8 @@ package final class PortCounters: Sendable {
     package let accepted = Atomic<Int>(0)
     package let refused = Atomic<Int>(0)
     package let overLimit = Atomic<Int>(0)
+    /// Connections of clients that are open now.
+    package let clients = Atomic<Int>(0)
 
     init() {}
 }

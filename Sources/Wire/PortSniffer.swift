@@ -42,6 +42,7 @@ final class PortSniffer: ChannelDuplexHandler, RemovableChannelHandler {
                 refuse(context, "HTTP is not served here")
                 return
             }
+            guard countClient(context) else { return }
             hand(over: context) { http(context.channel) }
         case .tls(let alpn) where alpn.contains(Handshake.alpn):
             guard let wire = configuration.wire else {
@@ -56,6 +57,7 @@ final class PortSniffer: ChannelDuplexHandler, RemovableChannelHandler {
                 refuse(context, "TLS is for nodes only; HTTPS is not configured")
                 return
             }
+            guard countClient(context) else { return }
             hand(over: context) {
                 let handler = NIOSSLServerHandler(context: tls)
                 do {
@@ -71,6 +73,21 @@ final class PortSniffer: ChannelDuplexHandler, RemovableChannelHandler {
     /// While the pipeline is being set up nothing more is read.
     func read(context: ChannelHandlerContext) {
         if isDecided { isReadHeld = true } else { context.read() }
+    }
+
+    /// - Returns: `false`, and the connection is closed, when there are too many.
+    private func countClient(_ context: ChannelHandlerContext) -> Bool {
+        let counters = counters
+        let count = counters.clients.add(1, ordering: .relaxed).newValue
+        context.channel.closeFuture.whenComplete { _ in
+            counters.clients.subtract(1, ordering: .relaxed)
+        }
+        guard count <= configuration.connectionsMax else {
+            counters.overLimit.add(1, ordering: .relaxed)
+            refuse(context, "too many clients")
+            return false
+        }
+        return true
     }
 
     private func hand(

@@ -84,9 +84,7 @@ extension WireConnection {
 
     /// Logs, tells the peer if we are the server, and closes.
     private func refuse(_ text: String) {
-        logger.warning(
-            "node protocol handshake refused",
-            metadata: ["reason": "\(text)", "peer": "\(peerDescription)"])
+        warn("node protocol handshake refused", text)
         if case .server(let server) = side, certificate.identity != nil {
             var hello = server.hello(cluster: nil, lane: .control, settings: settings)
             hello.refusal = text

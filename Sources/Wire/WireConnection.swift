@@ -124,9 +124,7 @@ final class WireConnection: ChannelDuplexHandler, @unchecked Sendable {
                 try handle(event)
             }
         } catch {
-            logger.warning(
-                "node protocol broken by the peer: connection closed",
-                metadata: ["error": "\(error)", "peer": "\(peerDescription)"])
+            warn("node protocol broken by the peer: connection closed", "\(error)")
             close(
                 state == .shakingHands
                     ? .refused("the peer does not speak this protocol: \(error)")
@@ -168,14 +166,25 @@ final class WireConnection: ChannelDuplexHandler, @unchecked Sendable {
         let reason = certificate.refusal ?? "\(error)"
         if state == .shakingHands {
             if certificate.refusal != nil || !isClient {
-                logger.warning(
-                    "node protocol handshake refused",
-                    metadata: ["reason": "\(reason)", "peer": "\(peerDescription)"])
+                warn("node protocol handshake refused", reason)
             }
             close(certificate.refusal == nil ? .unreachable(reason) : .refused(reason))
         } else {
             close(.connectionLost(reason))
         }
+    }
+
+    /// A line about a peer that is refused or breaks the rules; strangers can cause them at will.
+    func warn(_ message: Logger.Message, _ reason: String) {
+        let gate =
+            switch side {
+            case .client(let client): client.logGate
+            case .server(let server): server.logGate
+            }
+        guard let suppressed = gate.pass() else { return }
+        var metadata: Logger.Metadata = ["reason": "\(reason)", "peer": "\(peerDescription)"]
+        if suppressed > 0 { metadata["suppressed"] = "\(suppressed)" }
+        logger.warning(message, metadata: metadata)
     }
 
     var peerDescription: String {
@@ -231,6 +240,7 @@ extension WireConnection {
         var lane: Lane
         var cluster: ClusterID?
         var logger: Logger
+        var logGate: LogGate
         var onReady: @Sendable (WireConnection) -> Void
         /// The server stops: open nothing more here.
         var onDraining: @Sendable (WireConnection) -> Void

@@ -43,6 +43,10 @@ package enum WireLimits {
     static let addressesMax = 256
     /// Bytes looked at before the port knows who speaks.
     static let sniffBytesMax = 16 << 10
+    /// Connections of nodes that a port takes beside those of its clients.
+    static let nodeConnectionsMax = 4096
+    /// Lines in the log about refused handshakes.
+    static let refusalLinesPerSecondMax = 10
     /// Secrets that may be valid at a time.
     static let secretsMax = 2
     /// Bytes of CLUSTER_SECRET, at least.

@@ -44,6 +44,7 @@ package final class WirePool: Sendable {
     }
 
     package let counters = WireCounters()
+    private let logGate = LogGate()
     private let configuration: Configuration
     private let state = Mutex(State())
 
@@ -99,7 +100,8 @@ package final class WirePool: Sendable {
             }
             link = PeerLink(
                 target: target, lane: lane, pool: configuration, counters: counters,
-                eventLoop: configuration.group.next())
+                logGate: logGate, eventLoop: configuration.group.next(),
+                isClosed: state.isShutDown)
             if lane == .control { links.control = link } else { links.bulk.append(link) }
             state.links[target] = links
             return link

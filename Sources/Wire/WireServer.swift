@@ -21,6 +21,7 @@ package final class WireServer: Sendable {
     private let isExpelled: @Sendable (NodeID) -> Bool
     private let state: Mutex<State>
     package let counters = WireCounters()
+    let logGate = LogGate()
 
     /// - Parameters:
     ///   - cluster: This node's cluster, `nil` before formation. Asked at each handshake and at

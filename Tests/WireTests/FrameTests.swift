@@ -51,6 +51,15 @@ import Testing
         WireLimits.check()
     }
 
+    @Test func `strangers cannot fill the log`() {
+        let gate = LogGate(linesPerSecondMax: 2)
+        let now = NIODeadline.now()
+        #expect([gate.pass(now: now), gate.pass(now: now), gate.pass(now: now)] == [0, 0, nil])
+        #expect(gate.pass(now: now) == nil)
+        #expect(gate.pass(now: now + .seconds(1)) == 2)
+        #expect(gate.pass(now: now + .seconds(1)) == 0)
+    }
+
     @Test func `the bytes of preface and header are as the page says`() {
         let frame = Self.frame(.reply, stream: 0x0102_0304, isEnd: true, [0xaa, 0xbb])
         #expect(Hex.encode(Self.preface().readableBytesView) == "4453545701000000")

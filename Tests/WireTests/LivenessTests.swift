@@ -184,6 +184,18 @@ import Testing
         }
     }
 
+    @Test func `a pool that was shut down dials nobody`() async throws {
+        try await withPair(routes: CallTests.echo()) { server, client in
+            await client.pool.shutdown()
+            let error = await failure { () async throws(WireError) in
+                try await client.pool.call(
+                    .query, to: server.id, ByteBuffer(), deadline: .seconds(10))
+            }
+            #expect(error?.mayHaveRun == false)
+            #expect(client.pool.counters.connectionsMade.load(ordering: .relaxed) == 0)
+        }
+    }
+
     @Test func `nobody at the address fails at once, not at the deadline`() async throws {
         try await withPair { _, client in
             let nobody = NodeID(high: 3, low: 3)

@@ -180,7 +180,18 @@ import Testing
         try await second.writeAndFlush(ByteBuffer(string: "GET / "))
         try await eventually { gather.bytes.withLock { $0.readableBytes } == 12 }
         let third = try await dial(server.listener.port)
+        try? await third.writeAndFlush(ByteBuffer(string: "GET / "))
         try await third.closeFuture.get()
+        // Nodes still get in.
+        let node = try await LoopbackNode(2, addresses: addresses)
+        let error = await failure { () async throws(WireError) in
+            try await node.pool.call(.query, to: server.id, ByteBuffer(), deadline: .seconds(20))
+        }
+        guard case .remote? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        await node.stop()
         #expect(server.listener.counters.overLimit.load(ordering: .relaxed) == 1)
         try await first.close()
         try await second.close()
