@@ -185,6 +185,23 @@ class BadInput(ClusterCase):
                 connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
                 self.assertEqual(connection.recv(4096)[: len(expected)], expected)
 
+    def test_expect_continue_without_body(self):
+        """100-continue is answered for an empty body too: botocore counts on it"""
+        bucket = self.bucket()
+        host, port = self.address.split(":")
+        headers = self.signed("PUT", f"/{bucket}/e")
+        headers.update({"Content-Length": "0", "Expect": "100-continue"})
+        lines = [f"PUT /{bucket}/e HTTP/1.1", f"Host: {self.address}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
+            answer = b""
+            while b" 200 " not in answer:
+                piece = connection.recv(4096)
+                self.assertTrue(piece, answer)
+                answer += piece
+        self.assertTrue(answer.startswith(b"HTTP/1.1 100 "), answer)
+
     # Requests
 
     def test_bad_requests(self):

@@ -68,6 +68,12 @@ final class Exchange: @unchecked Sendable {
     ///   connection is to be closed.
     func send(_ reply: Reply) async throws {
         guard let writer = writer.take() else { preconditionFailure("a request has one answer") }
+        if expectsContinue, !hasUnreadBody, reply.status < 300 {
+            // botocore expects it for an empty body too: it takes a final answer for a refusal, and
+            // then misreads the next one on the connection.
+            expectsContinue = false
+            try await writer.writeInformationalHead(HTTPResponse(status: .continue))
+        }
         var head = HTTPResponse(
             status: HTTPResponse.Status(code: reply.status), headerFields: reply.fields)
         head.headerFields.append(HTTPField(name: .requestID, value: id))
@@ -117,7 +123,7 @@ final class Exchange: @unchecked Sendable {
     private func stopWaiting() { waitingSince.store(0, ordering: .relaxed) }
 
     /// The client may still be sending a body that nobody wants, or waits to send it.
-    var closesAfterAnswer: Bool { hasUnreadBody }
+    var closesAfterAnswer: Bool { hasUnreadBody || expectsContinue }
 
     /// Reads on a little, so that a client that is still sending gets to read the answer.
     func drain() async {
