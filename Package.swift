@@ -163,7 +163,8 @@ let package = Package(
         tests(
             "Gateway",
             [
-                "Gateway", "AdminAPI", "ClusterView", "ObjectStore", "Messages", "S3", "Wire", "Core",
+                "Gateway", "AdminAPI", "ClusterView", "ObjectStore", "Messages", "S3", "Wire",
+                "Core",
                 nioEmbedded,
             ]),
         tests("Coordinator", ["Coordinator", "ClusterView", "Wire", nioPosix, logging]),

@@ -1,8 +1,8 @@
 import Core
 import Messages
 
-/// The system range (nodes, the cluster map, buckets, access keys): a deterministic state machine in one SQLite file. See
-/// <doc:Catalogue>.
+/// The system range (nodes, the cluster map, buckets, access keys): a deterministic state machine
+/// in one SQLite file. See <doc:Catalogue>.
 package final class SystemStore: CatalogueStore {
     private let file: StoreFile
 

@@ -32,8 +32,8 @@ struct SegmentMark: Hashable, Sendable {
 }
 
 /// SQLite's table from chunk to place. It follows the segments and tombstone files, which are the
-/// truth: lost or behind, it is brought up from them. WAL, synchronous NORMAL: after a power loss it
-/// is a consistent state of some time ago, with the marks that belong to that state.
+/// truth: lost or behind, it is brought up from them. WAL, synchronous NORMAL: after a power loss
+/// it is a consistent state of some time ago, with the marks that belong to that state.
 final class ChunkIndex: Sendable {
     private static let version = 1
     private let pool: DatabasePool

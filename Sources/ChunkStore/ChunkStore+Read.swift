@@ -23,7 +23,8 @@ package struct ChunkReader: Sendable {
 
     /// Reads blocks and verifies each. Blocks the thread.
     ///
-    /// - Parameter buffer: Of the size of ``byteRange(of:)``; its content is undefined after an error.
+    /// - Parameter buffer: Of the size of ``byteRange(of:)``; its content is undefined after an
+    ///   error.
     package func read(
         _ blocks: Range<Int>, into buffer: UnsafeMutableRawBufferPointer
     ) throws(ChunkStoreError) {

@@ -2,11 +2,12 @@ import Core
 import Foundation
 import Synchronization
 
-/// Chunks on one disk: kept in segment files, found by an index, acknowledged when on stable storage.
+/// Chunks on one disk: kept in segment files, found by an index, acknowledged when on stable
+/// storage.
 ///
 /// Synchronous calls may block and belong on a disk thread: the store's own (``onReadThread(_:)``,
-/// ``onWriteThread(for:_:)``), where they are bounded. ``write(_:owner:payload:replacing:done:)`` and
-/// ``delete(_:done:)`` only queue and may be called on an event loop. See the module's page.
+/// ``onWriteThread(for:_:)``), where they are bounded. ``write(_:owner:payload:replacing:done:)``
+/// and ``delete(_:done:)`` only queue and may be called on an event loop. See the module's page.
 package final class ChunkStore: Sendable {
     /// Writes of one chunk that have begun and not ended.
     struct Writing {

@@ -38,8 +38,8 @@ package final class ChunkWrite: Sendable {
 
     /// Writes the next bytes. Blocks.
     ///
-    /// - Throws: ``ChunkStoreError/invalid(_:_:)`` for more bytes than announced; then, as after any
-    ///   error, ``abort()`` follows.
+    /// - Throws: ``ChunkStoreError/invalid(_:_:)`` for more bytes than announced; then, as after
+    ///   any error, ``abort()`` follows.
     package func append(_ bytes: UnsafeRawBufferPointer) throws(ChunkStoreError) {
         try state.withLock { state throws(ChunkStoreError) in
             precondition(!state.isEnded, "a write that has ended takes no bytes")

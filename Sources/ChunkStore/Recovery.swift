@@ -7,7 +7,8 @@ import GRDB
 /// 1. The file `store` names the store and its version.
 /// 2. The index is opened; one that is missing, damaged or of another version is made anew, empty.
 /// 3. Tombstones after the index's mark are applied.
-/// 4. Each segment is scanned from the index's mark on. Extents of a segment that was not sealed are
+/// 4. Each segment is scanned from the index's mark on. Extents of a segment that was not sealed
+/// are
 ///    believed only if their payload is whole: a crash leaves some half-written.
 /// 5. What was found is synced, since a process that died may have left it in memory alone.
 ///

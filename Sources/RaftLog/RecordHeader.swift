@@ -10,7 +10,7 @@ import Core
 /// |      8 |     8 | salt     | the segment's random number, the same in all its records       |
 /// |     16 |     4 | offset   | where in the file this record begins                           |
 /// |     20 |     4 | durable  | bytes of the file that were synced before this was written     |
-/// |     24 |     4 | length   | bytes of payload, which follows; then zeros up to a multiple of 8 |
+/// |     24 |     4 | length   | payload bytes, which follow; then zeros up to a multiple of 8   |
 /// |     28 |     4 | count    | items in the payload                                           |
 ///
 /// A record names its own place and its segment's salt, so a scan finds it without the ones before,

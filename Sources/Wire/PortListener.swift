@@ -29,8 +29,8 @@ package final class PortListener: Sendable {
         package var http: Initializer?
         /// TLS for clients, where configured.
         package var https: (context: NIOSSLContext, initializer: Initializer)?
-        /// Connections of clients (HTTP, HTTPS) at once; more are closed at once. Nodes have a number
-        /// of their own, so that clients cannot shut them out.
+        /// Connections of clients (HTTP, HTTPS) at once; more are closed at once. Nodes have a
+        /// number of their own, so that clients cannot shut them out.
         package var connectionsMax = 4096
         /// How long the first bytes may take.
         package var sniffTimeout = TimeAmount.seconds(10)

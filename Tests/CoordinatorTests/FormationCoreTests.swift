@@ -153,8 +153,8 @@ import Testing
         #expect(actions == [.persist(late.record), .formed(proposal)])
     }
 
-    /// Messages lost, doubled and late; nodes crash and come back with what they persisted; a fourth
-    /// and fifth coordinator stand by. At most one cluster, ever; one in the end.
+    /// Messages lost, doubled and late; nodes crash and come back with what they persisted; a
+    /// fourth and fifth coordinator stand by. At most one cluster, ever; one in the end.
     @Test(arguments: 0..<300 as Range<UInt64>)
     func `at most one cluster forms, and one does once the network heals`(seed: UInt64) {
         var world = FormationWorld(seed: seed, cores: (1...5).map { core($0) })

@@ -9,9 +9,9 @@ import Synchronization
 
 /// Runs all Raft groups of one coordinator. Any thread. See <doc:Consensus>.
 ///
-/// The groups are confined to one event loop (``HostLoop``). A proposal hops to the loop, from there
-/// to the log's thread and back, and to the group's apply thread, which answers; each hop carries
-/// whatever waits.
+/// The groups are confined to one event loop (``HostLoop``). A proposal hops to the loop, from
+/// there to the log's thread and back, and to the group's apply thread, which answers; each hop
+/// carries whatever waits.
 package final class RaftHost: Sendable {
     package struct Configuration: Sendable {
         package struct Group: Sendable {

@@ -105,8 +105,8 @@ package final class HTTPService: Sendable {
         }
     }
 
-    /// Looks for answers whose reader has gone to sleep, and for bodies that do not come. Runs until
-    /// its task is cancelled.
+    /// Looks for answers whose reader has gone to sleep, and for bodies that do not come. Runs
+    /// until its task is cancelled.
     package func run() async {
         while !Task.isCancelled {
             try? await Task.sleep(for: GatewayLimits.stallCheck)

@@ -39,8 +39,8 @@ package final class AccessKeys: Sendable {
         return state.withLock { $0.entries[id] }
     }
 
-    /// Takes the keys as the cluster has them now. Called for every change of the cluster's state, so
-    /// what has not changed is not unsealed again.
+    /// Takes the keys as the cluster has them now. Called for every change of the cluster's state,
+    /// so what has not changed is not unsealed again.
     package func update(_ keys: [String: ProtoAccessKey]) {
         let old = state.withLock { $0 }
         if old.sealed == keys { return }

@@ -5,8 +5,8 @@ import Logging
 import NIOPosix
 import NodeConfiguration
 
-/// `dstnode dev`: three coordinators, five storage nodes and two gateways in this process, each with
-/// its own directory and port, speaking to each other as they would across machines.
+/// `dstnode dev`: three coordinators, five storage nodes and two gateways in this process, each
+/// with its own directory and port, speaking to each other as they would across machines.
 struct DevCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dev", abstract: "Run a whole cluster in one process, for trying it out.",
