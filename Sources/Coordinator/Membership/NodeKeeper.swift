@@ -62,6 +62,10 @@ actor NodeKeeper {
                 $0.leader = leader?.data ?? $0.leader
             }
         }
+        guard mirror.state.replicationFactor > 0 else {
+            // The first leader has yet to write the cluster down: ask again.
+            return .with { $0.status = .notLeader }
+        }
         if let refusal = await register(node, request.node, isLeaving: request.isLeaving) {
             return .with {
                 $0.status = .done
