@@ -38,7 +38,8 @@ enum FirstBytes {
     private static func lookAtTLS(_ buffer: ByteBuffer) -> Verdict {
         var records = buffer
         var handshake = ByteBuffer()
-        while true {
+        // Nobody cuts a hello finer, except to make us work.
+        for _ in 0..<WireLimits.helloRecordsMax {
             // Judge a header as soon as its bytes come: garbage is not waited for.
             if let major = records.getInteger(at: records.readerIndex + 1, as: UInt8.self),
                 major != 3
@@ -60,6 +61,7 @@ enum FirstBytes {
             case let verdict: return verdict
             }
         }
+        return .garbage
     }
 
     private static func tooLong(_ buffer: ByteBuffer) -> Bool {

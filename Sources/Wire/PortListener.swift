@@ -95,7 +95,9 @@ package final class PortListener: Sendable {
     /// be ended in good order before (``WireServer/shutdown(deadline:)``).
     package func close() async {
         await stopAccepting()
-        for child in open.all() { child.close(promise: nil) }
+        let children = open.all()
+        for child in children { child.close(promise: nil) }
+        for child in children { try? await child.closeFuture.get() }
     }
 }
 

@@ -43,6 +43,8 @@ package enum WireLimits {
     static let addressesMax = 256
     /// Bytes looked at before the port knows who speaks.
     static let sniffBytesMax = 16 << 10
+    /// TLS records that a ClientHello may be cut into.
+    static let helloRecordsMax = 64
     /// Connections of nodes that a port takes beside those of its clients.
     static let nodeConnectionsMax = 4096
     /// Lines in the log about refused handshakes.

@@ -99,16 +99,18 @@ import Testing
     }
 
     @Test func `pings keep a silent connection`() async throws {
+        var settings = Self.quick()
+        settings.deadAfter = .milliseconds(1500)
         try await withPair(
             routes: {
                 var routes = CallTests.echo()
                 routes.on(.watch) { call in
-                    _ = call.eventLoop.scheduleTask(in: .milliseconds(800)) {
+                    _ = call.eventLoop.scheduleTask(in: .seconds(3)) {
                         call.reply(ByteBuffer())
                     }
                 }
                 return routes
-            }(), serverSettings: Self.quick(), clientSettings: Self.quick()
+            }(), serverSettings: settings, clientSettings: settings
         ) { server, client in
             _ = try await client.pool.call(
                 .watch, to: server.id, ByteBuffer(), deadline: .seconds(20))
