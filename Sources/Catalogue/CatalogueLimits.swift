@@ -44,7 +44,7 @@ package enum CatalogueLimits {
     package static let readerCacheKiB = 4 << 10
     package static let readersMax = 4
     /// The write-ahead log is copied back by `apply` itself beyond this, should nobody else do it.
-    package static let writeAheadPagesMax = 64 << 10
+    package static let writeAheadPagesMax = 32 << 10
     /// Larger files are not read through at open; only their small tables are.
     package static let checkAtOpenBytesMax = 256 << 20
 

@@ -1,6 +1,6 @@
 /// Writes protobuf's wire format straight from SQLite's memory, for the answers where a message
-/// object per row would cost more than the rows. Field numbers are those of the .proto files; a
-/// test compares with the generated code.
+/// object per row would cost more than the rows. Field numbers are those of the .proto files; the
+/// tests read the answers with the generated code.
 struct ProtoWriter {
     private(set) var bytes: [UInt8] = []
 

@@ -2,7 +2,10 @@
 enum SystemSchema {
     static let tables = [
         // One row. value: Changes with cluster, name and settings.
-        "CREATE TABLE cluster (row INTEGER PRIMARY KEY, value BLOB NOT NULL, revision INTEGER NOT NULL)",
+        """
+        CREATE TABLE cluster (row INTEGER PRIMARY KEY, value BLOB NOT NULL, \
+        revision INTEGER NOT NULL)
+        """,
         """
         CREATE TABLE nodes (
             id BLOB PRIMARY KEY, label TEXT NOT NULL, membership INTEGER NOT NULL,
