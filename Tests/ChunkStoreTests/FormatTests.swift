@@ -1,0 +1,86 @@
+import Core
+import Testing
+
+@testable import ChunkStore
+
+/// Bytes on disk are a specification: these must never change under a version.
+@Suite struct FormatTests {
+    private let store = StorageIdentity(high: 0x0102_0304_0506_0708, low: 0x090A_0B0C_0D0E_0F10)
+    private let segment = StorageIdentity(high: 0x1112_1314_1516_1718, low: 0x191A_1B1C_1D1E_1F20)
+    private let chunk = ChunkID(high: 0x0070_2122_2324_2526, low: 0x2728_292A_2B2C_2D2E)
+
+    @Test func `the limits agree with each other`() { ChunkStoreLimits.check() }
+
+    @Test func `a segment header has the bytes of version 1`() throws {
+        let header = SegmentHeader(
+            kind: .large, number: 5, store: store, identity: segment, bytes: 1 << 28,
+            isSealed: true)
+        #expect(
+            Hex.encode(header.encoded())
+                == "7c0609bc445354530100020005000000" + "0102030405060708090a0b0c0d0e0f10"
+                + "1112131415161718191a1b1c1d1e1f20" + "00000010000000000100000000000000")
+        #expect(try SegmentHeader.decode(header.encoded()) == header)
+    }
+
+    @Test func `an extent header has the bytes of version 1`() throws {
+        let header = ExtentHeader(
+            chunk: chunk, segment: segment, offset: 0x5000, payloadBytes: 65_553,
+            checksums: [0xAABB_CCDD, 0x1122_3344], owner: [1, 2, 3])
+        let bytes = header.encoded()
+        #expect(
+            Hex.encode(bytes)
+                == "75cdbb804453544301000100" + "4b000300" + "00702122232425262728292a2b2c2d2e"
+                + "1112131415161718191a1b1c1d1e1f20" + "0050000000000000" + "11000100"
+                + "02000000" + "ddccbbaa44332211" + "010203")
+        #expect(try bytes.withUnsafeBytes { try ExtentHeader.decode($0) } == header)
+    }
+
+    @Test func `a tombstone has the bytes of version 1`() throws {
+        for (kind, hex) in [
+            (
+                TombstoneRecord.Kind.deleted,
+                "d5c322fc4453545488776655443322110070212223242526" + "2728292a2b2c2d2e"
+            ),
+            (.dropped, "e797b6144453544488776655443322110070212223242526" + "2728292a2b2c2d2e"),
+        ] {
+            let record = TombstoneRecord(
+                kind: kind, chunk: chunk, milliseconds: 0x1122_3344_5566_7788)
+            var writer = RecordWriter(capacity: 32)
+            record.append(to: &writer)
+            #expect(Hex.encode(writer.bytes) == hex)
+            #expect(
+                try writer.bytes.withUnsafeBytes { try TombstoneRecord.decode($0) } == record)
+        }
+    }
+
+    @Test func `headers of unknown versions and flipped bits are told apart`() {
+        var bytes = SegmentHeader(
+            kind: .small, number: 1, store: store, identity: segment, bytes: 1 << 20
+        ).encoded()
+        for index in bytes.indices {
+            var flipped = bytes
+            flipped[index] ^= 4
+            #expect(throws: HeaderProblem.damaged) { try SegmentHeader.decode(flipped) }
+        }
+        bytes[8] = 2
+        let sum = CRC32C.of(bytes[4...])
+        withUnsafeBytes(of: sum.littleEndian) { bytes.replaceSubrange(0..<4, with: $0) }
+        #expect(throws: HeaderProblem.unknownVersion(2)) { try SegmentHeader.decode(bytes) }
+        #expect(throws: HeaderProblem.blank) {
+            try SegmentHeader.decode([UInt8](repeating: 0, count: 64))
+        }
+    }
+
+    @Test func `a flipped bit in an extent header is found`() {
+        let bytes = ExtentHeader(
+            chunk: chunk, segment: segment, offset: 0, payloadBytes: 9, checksums: [1],
+            owner: [7]
+        ).encoded()
+        for index in bytes.indices {
+            var flipped = bytes
+            flipped[index] ^= 1
+            let header = flipped.withUnsafeBytes { try? ExtentHeader.decode($0) }
+            #expect(header == nil, "byte \(index)")
+        }
+    }
+}
