@@ -76,6 +76,12 @@ package struct CatalogueSnapshot: Equatable, Sendable {
     package let note: [UInt8]
     /// Size of the file.
     package let bytes: Int
+
+    package init(appliedIndex: UInt64, note: [UInt8], bytes: Int) {
+        self.appliedIndex = appliedIndex
+        self.note = note
+        self.bytes = bytes
+    }
 }
 
 /// Operating errors of the catalogue's stores.

@@ -4,7 +4,7 @@ import Raft
 /// When to think of balance again.
 struct BalanceState: Hashable {
     var ledSince: MonotonicTime?
-    var pauseMilliseconds = RaftHostLimits.balanceMilliseconds
+    var pauseMilliseconds: UInt64
 }
 
 /// Who leads: handing over on a stop, and spreading the ranges over the coordinators.

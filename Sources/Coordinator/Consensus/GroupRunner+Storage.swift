@@ -89,7 +89,7 @@ extension GroupRunner {
     ) {
         var index = min(checkpoint.durable, applied.index)
         if !isPinning {
-            let kept = UInt64(RaftHostLimits.entriesKeptMax)
+            let kept = UInt64(policy.keptEntries)
             index = min(
                 index,
                 LogIndex(rawValue: applied.index.rawValue - min(applied.index.rawValue, kept)))

@@ -32,7 +32,7 @@ final class GroupRunner {
     var installing: ReceivedSnapshot?
     /// Set on a graceful stop: nothing new is taken.
     var isHandingOver = false
-    var balance = BalanceState()
+    var balance: BalanceState
     var proposeLatency = LatencyCounts()
 
     struct Pending {
@@ -44,8 +44,10 @@ final class GroupRunner {
 
     init(
         handle: GroupHandle, node: RaftNode, applied: LogPosition, logFirst: LogIndex,
-        policy: RaftHost.Configuration.Checkpoints, now: MonotonicTime
+        policy: RaftHost.Configuration.Checkpoints, balanceMilliseconds: UInt64,
+        now: MonotonicTime
     ) {
+        self.balance = BalanceState(pauseMilliseconds: balanceMilliseconds)
         self.range = handle.range
         self.handle = handle
         self.node = node

@@ -33,6 +33,7 @@ final class HostLoop {
     private var ticks: RepeatedTask?
     private var tickCount: UInt64 = 0
     private let tickMilliseconds: UInt64
+    private let maintenanceTicks: UInt64
     private let isBalancing: Bool
     private var lastTick: MonotonicTime
     private var isEnded = false
@@ -54,11 +55,12 @@ final class HostLoop {
     }
 
     init(
-        me: NodeID, groups: [GroupRunner], tickMilliseconds: UInt64, isBalancing: Bool,
-        in around: Surroundings
+        me: NodeID, groups: [GroupRunner], tickMilliseconds: UInt64,
+        maintenanceMilliseconds: UInt64, isBalancing: Bool, in around: Surroundings
     ) {
         self.me = me
         self.isBalancing = isBalancing
+        self.maintenanceTicks = max(1, maintenanceMilliseconds / tickMilliseconds)
         self.groups = groups
         self.tickMilliseconds = tickMilliseconds
         eventLoop = around.eventLoop
@@ -116,7 +118,7 @@ final class HostLoop {
         tickCount += 1
         let deadline = NIODeadline.now()
         for group in groups { group.expire(now: deadline, &effects) }
-        if tickCount % max(1, 1_000 / tickMilliseconds) == 0 { maintain(now: now) }
+        if tickCount % maintenanceTicks == 0 { maintain(now: now) }
         if let since = fullSince { waitForRoom(since: since, now: now) }
         turn(now: now, &effects)
     }

@@ -37,6 +37,8 @@ package final class RaftHost: Sendable {
             package var bytes = 16 << 20
             /// After this long, if anything was applied.
             package var intervalMilliseconds: UInt64 = 60_000
+            /// Entries kept behind what is applied: followers that lack no more need no snapshot.
+            package var keptEntries = RaftHostLimits.entriesKeptMax
             package init() {}
         }
 
@@ -50,6 +52,9 @@ package final class RaftHost: Sendable {
         package var readerCount = RaftHostLimits.readerCount
         /// Whether leaders of ranges spread over the coordinators.
         package var isBalancing = true
+        package var balanceMilliseconds = RaftHostLimits.balanceMilliseconds
+        /// How often checkpoints and balance are thought of.
+        package var maintenanceMilliseconds = RaftHostLimits.maintenanceMilliseconds
         package var seed: UInt64
         /// For tests: instead of `raft-log/`.
         package var logDisk: (any LogDisk)?
@@ -280,11 +285,12 @@ extension RaftHost {
                 return GroupRunner(
                     handle: handle, node: node, applied: group.applied,
                     logFirst: group.recovery.firstIndex, policy: configuration.checkpoints,
-                    now: now)
+                    balanceMilliseconds: configuration.balanceMilliseconds, now: now)
             }
             let loop = HostLoop(
                 me: configuration.me, groups: groups,
                 tickMilliseconds: max(1, settings.heartbeatMilliseconds / 2),
+                maintenanceMilliseconds: configuration.maintenanceMilliseconds,
                 isBalancing: configuration.isBalancing,
                 in: HostLoop.Surroundings(
                     eventLoop: parts.eventLoop, inbox: parts.inbox, log: parts.log,

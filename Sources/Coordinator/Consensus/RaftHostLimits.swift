@@ -30,13 +30,14 @@ package enum RaftHostLimits {
     static let fullDiskMilliseconds: UInt64 = 60_000
     static let fullDiskRetryMilliseconds: UInt64 = 250
     /// Entries that a slow follower may lack without needing a snapshot.
-    static let entriesKeptMax = 8_192
+    package static let entriesKeptMax = 8_192
     /// A learner this close to the leader's log has caught up.
     static let caughtUpEntries = 256
     /// How long a graceful stop waits for others to take over.
     static let handOverMilliseconds: UInt64 = 3_000
     /// How often a leader thinks of handing over for balance, and the pause after a failed try.
-    static let balanceMilliseconds: UInt64 = 15_000
+    package static let balanceMilliseconds: UInt64 = 15_000
+    package static let maintenanceMilliseconds: UInt64 = 1_000
 
     /// Relations between limits. Run once at start-up and once in a test.
     package static func check() {
