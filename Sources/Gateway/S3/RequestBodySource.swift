@@ -36,6 +36,10 @@ final class RequestBodySource: ByteSource {
     }
 
     /// The next payload in the piece at hand: a slice, no copy.
+    ///
+    /// Not inlined, as ``finish()``: Swift 6.3.1's optimizer crashes when it splits ``next()`` with
+    /// their typed errors inside.
+    @inline(never)
     private func payload() throws(S3Error) -> ByteBuffer? {
         var range: Range<Int>?
         do {
@@ -51,6 +55,7 @@ final class RequestBodySource: ByteSource {
         return piece.getSlice(at: piece.readerIndex + range.lowerBound, length: range.count)
     }
 
+    @inline(never)
     private func finish() throws(S3Error) {
         let trailers = try decoder.finish()
         isEnded = true
