@@ -8,7 +8,7 @@ package enum CoordinatorLimits {
     package static let watchMillisecondsMax = 2_000
     /// Partitions that move at once: few, because no new chunks go to a partition while it moves.
     package static let movesMax = 256
-    package static let movesPerNodeMax = 64
+    package static let movesPerNodeMax = 128
     /// Garbage and repair rows taken up in one round of one range.
     package static let garbageRowsPerPage = 500
     package static let garbagePagesPerRound = 4

@@ -133,7 +133,7 @@ package final class StorageNode: Service {
         let service = ChunkService(
             store: store, gate: gate, puller: puller, logger: base.logger)
         let strays = StrayChunks(
-            me: configuration.node, store: store, gate: gate, puller: puller, pool: base.pool,
+            me: configuration.node, store: store, gate: gate, pool: base.pool,
             clocks: base.clocks, logger: base.logger,
             graceMilliseconds: configuration.strayGraceMilliseconds)
         let heartbeats = Heartbeats(

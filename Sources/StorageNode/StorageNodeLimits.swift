@@ -21,6 +21,8 @@ package enum StorageNodeLimits {
     static let listDeadline = TimeAmount.seconds(15)
     static let maintenancePause = Duration.seconds(1)
     static let strayPause = Duration.seconds(10)
+    /// Strays that a holder is asked to read at once: at most 128 MiB within ``copyDeadline``.
+    static let straysPerOffer = 16
     /// Partitions looked through for strays in one round.
     static let strayPartitionsPerRound = 64
     /// Writes under way that a graceful stop waits for.
@@ -33,6 +35,7 @@ package enum StorageNodeLimits {
         precondition(blocksOnLoopMax <= blocksPerPiece, "a small read is one piece")
         precondition(
             freeBytesMin >= 2 * Limits.sealedChunkBytesMax, "what has room takes a whole chunk")
+        precondition(straysPerOffer <= chunksPerPull, "an offer is one pull")
         precondition(chunksPerPull <= ChunkStoreLimits.deleteCountMax, "pulls are small")
     }
 }

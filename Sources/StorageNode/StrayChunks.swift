@@ -7,13 +7,12 @@ import NIOCore
 import Wire
 
 /// Drops what is left here of partitions that have moved away: last, and only what every present
-/// holder is confirmed to have. A node that comes back after a long time may hold the only copy of
+/// holder has read back whole. A node that comes back after a long time may hold the only copy of
 /// a chunk: then the holders fetch it from here first.
 struct StrayChunks: Sendable {
     let me: NodeID
     let store: ChunkStore
     let gate: WriteGate
-    let puller: ChunkPuller
     let pool: WirePool
     let clocks: any Clocks
     let logger: Logger
@@ -52,15 +51,15 @@ struct StrayChunks: Sendable {
 
     private func clear(_ partition: PartitionID, holders map: ClusterState) async {
         let store = self.store
-        let limit = StorageNodeLimits.chunksPerPull
+        let limit = StorageNodeLimits.straysPerOffer
         let listed = await store.onReadThread { () throws(ChunkStoreError) in
             try store.list(partition, limit: limit).chunks
         }
         guard case .success(let chunks) = listed, !chunks.isEmpty else { return }
+        // Each holder reads its copy, and fetches it from here if it is missing or bad: that a
+        // chunk is listed there is no proof that it can be read.
         for holder in map[partition].nodes {
-            guard let held = await puller.list(partition, on: holder, epoch: 0) else { return }
-            let lacking = Set(chunks).subtracting(held).sorted()
-            if !lacking.isEmpty, await !offer(lacking, to: holder) { return }
+            guard await offer(chunks, to: holder) else { return }
         }
         // The map must still say so: nothing is dropped by an older one.
         guard isAway(partition, in: gate.map) else { return }

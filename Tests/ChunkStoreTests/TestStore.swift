@@ -17,7 +17,8 @@ final class TemporaryFolder: Sendable {
     let path: String
 
     init() {
-        var template = Array((NSTemporaryDirectory() + "/chunks-XXXXXX").utf8CString)
+        var template = Array(
+            (NSTemporaryDirectory() + "/chunks-" + String(repeating: "X", count: 6)).utf8CString)
         path = template.withUnsafeMutableBufferPointer { String(cString: mkdtemp($0.baseAddress!)) }
     }
 

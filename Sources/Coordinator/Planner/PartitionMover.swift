@@ -22,6 +22,8 @@ struct PartitionMover: Sendable {
     /// How long the set of storage nodes must stay the same before the first assignment.
     static let settleMilliseconds: UInt64 = 1_000
     static let pause = Duration.milliseconds(250)
+    /// After a step that succeeded: the next one is due.
+    static let busyPause = Duration.milliseconds(10)
     static let pullDeadline = TimeAmount.minutes(30)
     static let pullsAtOnce = 16
 
@@ -30,8 +32,10 @@ struct PartitionMover: Sendable {
         var storage: Set<NodeID> = []
         var changedAt = clocks.monotonic
         var lastPlanned: Situation?
+        var isBusy = false
         while !Task.isCancelled {
-            try await Task.sleep(for: Self.pause)
+            try await Task.sleep(for: isBusy ? Self.busyPause : Self.pause)
+            isBusy = false
             guard consensus.isLeader(.system) else {
                 lastPlanned = nil
                 continue
@@ -53,12 +57,12 @@ struct PartitionMover: Sendable {
             // nothing to do.
             if situation != lastPlanned {
                 if let change = planner.change(isSettled: isSettled) {
-                    await propose(change)
+                    isBusy = await propose(change)
                     continue
                 }
                 lastPlanned = situation
             }
-            await carryOut(planner, epoch: state.epoch)
+            isBusy = await carryOut(planner, epoch: state.epoch)
         }
     }
 
@@ -68,9 +72,10 @@ struct PartitionMover: Sendable {
         let isSettled: Bool
     }
 
-    private func carryOut(_ planner: PartitionPlanner, epoch: Epoch) async {
+    /// - Returns: Whether moves were committed.
+    private func carryOut(_ planner: PartitionPlanner, epoch: Epoch) async -> Bool {
         let pulls = planner.pulls
-        guard !pulls.isEmpty || planner.movingCount > 0 else { return }
+        guard !pulls.isEmpty || planner.movingCount > 0 else { return false }
         var done: Set<PartitionPlanner.Pull> = []
         var remaining = pulls[...]
         await withTaskGroup(of: PartitionPlanner.Pull?.self) { group in
@@ -85,7 +90,8 @@ struct PartitionMover: Sendable {
                 }
             }
         }
-        if let commit = planner.commit(done: done) { await propose(commit) }
+        guard let commit = planner.commit(done: done) else { return false }
+        return await propose(commit)
     }
 
     /// - Returns: Whether the taker now holds everything that any living holder had.
@@ -130,16 +136,18 @@ struct PartitionMover: Sendable {
     }
 
     /// Waits until the change is seen here, so that the next plan builds on it.
-    private func propose(_ change: ProtoChangePartitions) async {
+    ///
+    /// - Returns: Whether the map was changed.
+    private func propose(_ change: ProtoChangePartitions) async -> Bool {
         let result = await SystemProposal.propose(consensus, clocks, logger) {
             $0.changePartitions = change
         }
-        guard let result else { return }
+        guard let result else { return false }
         guard result.failure == .none else {
             logger.debug(
                 "the map changed meanwhile",
                 metadata: ["failure": "\(result.failure)", "detail": "\(result.detail)"])
-            return
+            return false
         }
         logger.info(
             "the cluster map was changed",
@@ -149,5 +157,6 @@ struct PartitionMover: Sendable {
                 "cancelled": "\(change.cancel.count)",
             ])
         await mirror.reached(revision: result.revision)
+        return true
     }
 }
