@@ -52,23 +52,35 @@ final class ApplyLane: Sendable {
     }
 
     func submit(_ job: Job) {
-        let isFirst = state.withLock { state -> Bool in
+        let (isTaken, isFirst) = state.withLock { state -> (Bool, Bool) in
+            if state.isEnded { return (false, false) }
             state.jobs.append(job)
-            guard !state.isScheduled, !state.isEnded else { return false }
+            guard !state.isScheduled else { return (true, false) }
             state.isScheduled = true
-            return true
+            return (true, true)
         }
         if isFirst { _ = thread.offer { self.run() } }
+        if !isTaken { Self.drop([job]) }
+    }
+
+    /// Committed, but not applied here any more: another node's answer, or a repeat, will tell.
+    private static func drop(_ jobs: [Job]) {
+        for case .apply(let items) in jobs {
+            for item in items { item.done?(.uncertain) }
+        }
     }
 
     /// What waits is not applied any more. Returns when the thread has ended.
     ///
     /// - Parameter isClosing: Close the store too, after what runs.
     func end(isClosing: Bool) async {
-        state.withLock { state in
+        let dropped = state.withLock { state in
             state.isEnded = true
+            let jobs = state.jobs
             state.jobs = []
+            return jobs
         }
+        Self.drop(dropped)
         try? await thread.run { [store] in if isClosing { store.close() } }
         thread.stop()
     }
@@ -129,7 +141,13 @@ final class ApplyLane: Sendable {
         let entries = items.map {
             CatalogueEntry(index: $0.entry.index.rawValue, payload: $0.entry.command)
         }
-        let results = try store.apply(entries, note: note?.bytes)
+        let results: [[UInt8]]
+        do throws(CatalogueError) {
+            results = try store.apply(entries, note: note?.bytes)
+        } catch {
+            Self.drop([.apply(items)])
+            throw error
+        }
         precondition(results.count == items.count, "one result for each entry")
         inbox.post(.applied(range, .applied(last)))
         for (item, result) in zip(items, results) { item.done?(.done(result)) }
