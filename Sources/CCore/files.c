@@ -47,6 +47,15 @@ int64_t dst_next_data(int file, int64_t offset) {
 #endif
 }
 
+int dst_open_direct(const char *path) {
+#if defined(O_DIRECT)
+    return open(path, O_WRONLY | O_DIRECT | O_CLOEXEC);
+#else
+    errno = EOPNOTSUPP;
+    return -1;
+#endif
+}
+
 void dst_start_writeback(int file, int64_t offset, int64_t bytes) {
 #if defined(__linux__)
     sync_file_range(file, offset, bytes, SYNC_FILE_RANGE_WRITE);

@@ -28,8 +28,9 @@ package protocol ChunkFile: AnyObject, Sendable {
     func readCached(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool
     /// Everything written is on stable storage when this returns.
     func sync() throws(DiskError)
-    /// A hint to begin writing.
-    func startWriteback(_ range: Range<Int>)
+    /// Writes whole pages from memory that begins at a page: past the page cache where the file
+    /// system can, and from then on read from the disk.
+    func writePages(_ pages: UnsafeRawBufferPointer, at offset: Int) throws(DiskError)
     /// Frees the space of the range, which reads as zeros from then on.
     func punch(_ range: Range<Int>) throws(DiskError)
     func truncate(to bytes: Int) throws(DiskError)

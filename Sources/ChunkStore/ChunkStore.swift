@@ -46,6 +46,7 @@ package final class ChunkStore: Sendable {
     let index: ChunkIndex
     let indexPath: String
     let files: SegmentFiles
+    let pageMemory = PageMemoryPool()
     let state: Mutex<State>
     /// Held while a segment is made.
     let creation = Mutex<Void>(())

@@ -24,8 +24,10 @@ package enum ChunkStoreLimits {
     static let waitingImageBytesMax = 64 << 20
     /// Images that go into one vectored write.
     static let piecesPerWriteMax = 64
-    /// A large write asks the kernel to begin writing every so many bytes.
-    static let writebackBytes = 1 << 20
+    /// A large write goes to the disk in pieces of this size.
+    static let writeWindowBytes = 1 << 20
+    /// Windows of ended writes whose memory is kept for the next.
+    static let writeWindowsKeptMax = 8
     /// Jobs that may wait for one thread.
     package static let jobCountMax = 4096
     package static let readThreadCount = 3
@@ -61,6 +63,7 @@ package enum ChunkStoreLimits {
         precondition(
             segmentBytesMin >= segmentHeaderBytes + extentBytesMax, "a segment holds any chunk")
         precondition(segmentBytesMin % alignment == 0, "segments are whole pages")
+        precondition(writeWindowBytes % alignment == 0, "windows are whole pages")
         precondition(recentCountFlush < recentCountMax, "the index has time to follow")
         precondition(smallBytesMax * 16 <= waitingImageBytesMax, "a group is more than one")
         precondition(tombstoneFileBytes % TombstoneRecord.byteCount == 0, "whole tombstones")

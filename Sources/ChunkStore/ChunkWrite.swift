@@ -4,19 +4,19 @@ import Synchronization
 /// A chunk on its way in: pieces in order, then commit. One caller at a time; exactly one of
 /// ``commit(_:)`` and ``abort()`` ends it.
 package final class ChunkWrite: Sendable {
-    private struct State {
+    private struct State: ~Copyable {
         var writtenBytes = 0
         /// Of the block that is not full yet.
         var blockChecksum = CRC32C()
         var checksums: [UInt32] = []
-        var writebackFrom: Int
-        var isEnded = false
+        /// `nil` once ended.
+        var pages: ExtentPages?
+        var isEnded: Bool { pages == nil }
     }
 
     private let store: ChunkStore
     private let header: ExtentHeader
     private let extent: Extent
-    private let file: any ChunkFile
     private let replaces: Bool
     private let state: Mutex<State>
 
@@ -29,9 +29,12 @@ package final class ChunkWrite: Sendable {
         self.store = store
         self.header = header
         self.extent = extent
-        self.file = file
         self.replaces = replaces
-        state = Mutex(State(writebackFrom: extent.offset))
+        state = Mutex(
+            State(
+                pages: ExtentPages(
+                    file: file, extent: extent, headerBytes: header.headerBytes,
+                    pool: store.pageMemory)))
     }
 
     deinit { abort() }
@@ -48,19 +51,13 @@ package final class ChunkWrite: Sendable {
             }
             if let failure = store.failure { throw .diskFailed(failure) }
             Self.add(bytes, to: &state)
-            let place = extent.offset + header.headerBytes + state.writtenBytes
             do throws(DiskError) {
-                try file.write([bytes], at: place)
+                try state.pages?.append(bytes)
             } catch {
                 if error != .full { store.poison("a write failed: \(error)") }
                 throw store.diskFailed(error)
             }
             state.writtenBytes += bytes.count
-            let end = place + bytes.count
-            if end - state.writebackFrom >= ChunkStoreLimits.writebackBytes {
-                file.startWriteback(state.writebackFrom..<end)
-                state.writebackFrom = end
-            }
         }
     }
 
@@ -81,7 +78,7 @@ package final class ChunkWrite: Sendable {
     }
 
     /// Writes the header and waits for the group: `done` is called, on a thread of the store, when
-    /// the chunk is on stable storage or has failed. Blocks for the header alone.
+    /// the chunk is on stable storage or has failed. Blocks for the last bytes.
     package func commit(_ done: @escaping ChunkWriteDone) {
         let result = state.withLock { state -> Result<Void, ChunkStoreError> in
             precondition(!state.isEnded, "a write ends once")
@@ -94,12 +91,12 @@ package final class ChunkWrite: Sendable {
             var header = header
             header.checksums = state.checksums
             do throws(DiskError) {
-                try file.write(header.encoded(), at: extent.offset)
+                try state.pages?.finish(header: header.encoded())
             } catch {
                 if error != .full { store.poison("a write failed: \(error)") }
                 return .failure(store.diskFailed(error))
             }
-            state.isEnded = true
+            state.pages = nil
             return .success(())
         }
         if case .failure(let error) = result {
@@ -111,8 +108,7 @@ package final class ChunkWrite: Sendable {
             replaces: replaces, source: .streamed(extent), done: done)
         let kind = SegmentKind(payloadBytes: header.payloadBytes)
         if !store.committers[kind]!.offer(pending) {
-            state.withLock { $0.isEnded = false }
-            abort()
+            giveBack()
             done(.failure(.overloaded))
         }
     }
@@ -128,10 +124,13 @@ package final class ChunkWrite: Sendable {
     /// Gives the extent back. No effect once ended.
     package func abort() {
         let isFirst = state.withLock { state in
-            defer { state.isEnded = true }
+            defer { state.pages = nil }
             return !state.isEnded
         }
-        guard isFirst else { return }
+        if isFirst { giveBack() }
+    }
+
+    private func giveBack() {
         store.state.withLock { ChunkStore.end(chunk, in: &$0) }
         store.giveUp(extent, mayBeWritten: true)
     }

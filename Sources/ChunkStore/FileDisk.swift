@@ -1,6 +1,7 @@
 import CCore
 import Core
 import Foundation
+import Synchronization
 
 /// A directory of the machine's file system.
 package struct FileDisk: ChunkDisk {
@@ -73,13 +74,19 @@ package struct FileDisk: ChunkDisk {
 private final class SystemChunkFile: ChunkFile {
     private let descriptor: Int32
     private let path: String
+    /// For writing past the page cache: opened when first needed, -1 if the file system has no such
+    /// thing.
+    private let direct = Mutex<Int32?>(nil)
 
     init(_ descriptor: Int32, path: String) {
         self.descriptor = descriptor
         self.path = path
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        close(descriptor)
+        direct.withLock { if let direct = $0, direct >= 0 { close(direct) } }
+    }
 
     func size() throws(DiskError) -> Int {
         var status = stat()
@@ -145,8 +152,46 @@ private final class SystemChunkFile: ChunkFile {
         }
     }
 
-    func startWriteback(_ range: Range<Int>) {
-        dst_start_writeback(descriptor, Int64(range.lowerBound), Int64(range.count))
+    func writePages(_ pages: UnsafeRawBufferPointer, at offset: Int) throws(DiskError) {
+        assert(Int(bitPattern: pages.baseAddress) % ChunkStoreLimits.alignment == 0)
+        assert(pages.count % ChunkStoreLimits.alignment == 0)
+        let done = try writePast(pages, at: offset)
+        if done == pages.count { return }
+        // The file system does not do it, or stopped half-way: by the page cache, then.
+        try write([pages.part(done..<pages.count)], at: offset + done)
+        dst_start_writeback(descriptor, Int64(offset + done), Int64(pages.count - done))
+    }
+
+    /// Writes past the page cache.
+    ///
+    /// - Returns: Bytes written; fewer than all where that is not possible.
+    private func writePast(
+        _ pages: UnsafeRawBufferPointer, at offset: Int
+    ) throws(DiskError) -> Int {
+        guard let direct = directDescriptor() else { return 0 }
+        var done = 0
+        while done < pages.count {
+            let rest = pages.part(done..<pages.count)
+            let count = pwrite(direct, rest.baseAddress, rest.count, off_t(offset + done))
+            if count < 0 {
+                if errno == EINTR { continue }
+                // A device with larger sectors than our pages.
+                if errno == EINVAL { return done }
+                throw DiskError(errno, "pwrite", path)
+            }
+            done += count
+            if count % ChunkStoreLimits.alignment != 0 { break }
+        }
+        return done
+    }
+
+    private func directDescriptor() -> Int32? {
+        direct.withLock { direct in
+            if let direct { return direct >= 0 ? direct : nil }
+            let opened = dst_open_direct(path)
+            direct = opened
+            return opened >= 0 ? opened : nil
+        }
     }
 
     func punch(_ range: Range<Int>) throws(DiskError) {

@@ -34,3 +34,10 @@ extension UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: self[range])
     }
 }
+
+extension UnsafeMutableRawBufferPointer {
+    /// A part of the memory.
+    func part(_ range: Range<Int>) -> UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(rebasing: self[range])
+    }
+}

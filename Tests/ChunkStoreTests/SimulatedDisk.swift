@@ -228,7 +228,9 @@ final class SimulatedFile: ChunkFile {
         }
     }
 
-    func startWriteback(_ range: Range<Int>) {}
+    func writePages(_ pages: UnsafeRawBufferPointer, at offset: Int) throws(DiskError) {
+        try write([pages], at: offset)
+    }
 
     func punch(_ range: Range<Int>) throws(DiskError) {
         try disk.state.withLock { state throws(DiskError) in

@@ -21,6 +21,9 @@ int dst_punch_hole(int file, int64_t offset, int64_t bytes);
 int dst_sync_data(int file);
 /// Where the next bytes at or after `offset` are that are not a hole; -1 with errno (ENXIO: none).
 int64_t dst_next_data(int file, int64_t offset);
+/// Opens a file for writing past the page cache, in whole pages from page-aligned memory. -1 with
+/// errno where the file system has no such thing.
+int dst_open_direct(const char *path);
 /// Asks the kernel to begin writing dirty pages of a range. No promise.
 void dst_start_writeback(int file, int64_t offset, int64_t bytes);
 /// Reads what is in the page cache and never waits for the disk. Bytes read, or -1 with errno
