@@ -5,20 +5,24 @@ package struct HostPort: Hashable, Sendable, CustomStringConvertible {
 
     /// A DNS name, an IPv4 address or an IPv6 address without brackets.
     package let host: String
-    /// 1...65535.
+    /// 1...65535, or 0 to listen on any that is free.
     package let port: Int
 
     package init(host: String, port: Int) {
-        precondition((1...65535).contains(port))
+        precondition((0...65535).contains(port))
         self.host = host
         self.port = port
     }
 
     /// Reads `host:port`, `host`, `1.2.3.4:port`, `[::1]:port` and `[::1]`.
     ///
-    /// - Parameter defaultPort: Taken where `text` names none; `nil`: the port must be there.
+    /// - Parameters:
+    ///   - defaultPort: Taken where `text` names none; `nil`: the port must be there.
+    ///   - mayBeAny: Port 0 counts.
     /// - Returns: `nil` for anything else.
-    package init?(_ text: some StringProtocol, defaultPort: Int? = nil) {
+    package init?(
+        _ text: some StringProtocol, defaultPort: Int? = nil, mayBeAny: Bool = false
+    ) {
         let host: Substring
         let rest: Substring
         if text.first == "[" {
@@ -37,7 +41,7 @@ package struct HostPort: Hashable, Sendable, CustomStringConvertible {
         } else {
             let digits = rest.dropFirst()
             guard rest.first == ":", digits.utf8.count <= 5, digits.utf8.allSatisfy(Self.isDigit),
-                let port = Int(digits), (1...65535).contains(port)
+                let port = Int(digits), ((mayBeAny ? 0 : 1)...65535).contains(port)
             else { return nil }
             self.init(host: String(host), port: port)
         }

@@ -10,7 +10,7 @@ struct BodyDigests: ~Copyable {
 
     init(_ algorithm: ObjectChecksum.Algorithm?) {
         self.algorithm = algorithm
-        if let algorithm { hasher = ChecksumHasher(algorithm.hashing) } else { hasher = nil }
+        if let algorithm { hasher = ChecksumHasher(algorithm.named) } else { hasher = nil }
     }
 
     mutating func update(_ piece: ByteBuffer) {

@@ -3,7 +3,7 @@ import S3
 
 /// Between the catalogue's form of checksums and S3's, which knows how to compute them.
 extension ObjectChecksum.Algorithm {
-    var hashing: ChecksumAlgorithm {
+    package var named: ChecksumAlgorithm {
         switch self {
         case .crc32: .crc32
         case .crc32c: .crc32c
@@ -25,7 +25,7 @@ extension ObjectChecksum {
         guard !parts.isEmpty, parts.allSatisfy({ $0.value.count == algorithm.byteCount }) else {
             return nil
         }
-        let values = parts.map { ChecksumValue(algorithm: algorithm.hashing, bytes: $0.value) }
+        let values = parts.map { ChecksumValue(algorithm: algorithm.named, bytes: $0.value) }
         switch type {
         case .composite:
             return ObjectChecksum(

@@ -1,3 +1,4 @@
+import Core
 import Logging
 import NIOCore
 import NIOPosix
@@ -57,7 +58,7 @@ package final class PortListener: Sendable {
         _ configuration: Configuration
     ) async throws(PortListenerError) -> PortListener {
         let address = configuration.address
-        guard let place = HostPort(address) else { throw .badAddress(address) }
+        guard let place = HostPort(address, mayBeAny: true) else { throw .badAddress(address) }
         let counters = PortCounters()
         let open = OpenChannels(
             max: configuration.connectionsMax + WireLimits.nodeConnectionsMax)

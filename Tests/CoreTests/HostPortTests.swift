@@ -24,6 +24,12 @@ import Testing
         #expect(HostPort(text, defaultPort: 7) == nil)
     }
 
+    @Test func `any port is for those who listen`() {
+        #expect(HostPort("127.0.0.1:0") == nil)
+        #expect(HostPort("127.0.0.1:0", mayBeAny: true)?.port == 0)
+        #expect(HostPort("127.0.0.1:65536", mayBeAny: true) == nil)
+    }
+
     @Test func `the port must be there unless there is another to take`() {
         #expect(HostPort("a") == nil)
     }

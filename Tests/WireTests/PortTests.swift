@@ -211,12 +211,4 @@ import Testing
         }
         await server.stop()
     }
-
-    @Test func `addresses`() {
-        #expect(HostPort("a:1").map { [$0.host, "\($0.port)"] } == ["a", "1"])
-        #expect(HostPort("[::1]:9000").map { [$0.host, "\($0.port)"] } == ["::1", "9000"])
-        for text in ["a", "a:", ":1", "a:70000", "::1:9", "a:-1", "a:x"] {
-            #expect(HostPort(text) == nil, "\(text)")
-        }
-    }
 }

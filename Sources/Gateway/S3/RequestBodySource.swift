@@ -77,16 +77,6 @@ extension ObjectChecksum.Algorithm {
         case .sha256: self = .sha256
         }
     }
-
-    var named: ChecksumAlgorithm {
-        switch self {
-        case .crc32: .crc32
-        case .crc32c: .crc32c
-        case .crc64nvme: .crc64nvme
-        case .sha1: .sha1
-        case .sha256: .sha256
-        }
-    }
 }
 
 extension ObjectChecksum {
