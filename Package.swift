@@ -159,12 +159,16 @@ let package = Package(
         tests("ChunkStore", ["ChunkStore"]),
         tests("Catalogue", ["Catalogue"]),
         tests("ClusterView", ["ClusterView"]),
-        tests("ObjectStore", ["ObjectStore"]),
+        // What two test targets need: the catalogue as a dictionary.
+        .target(
+            name: "ObjectStoreModel", dependencies: ["Core", "Messages", "ObjectStore"],
+            path: "Tests/ObjectStoreModel", swiftSettings: settings),
+        tests("ObjectStore", ["ObjectStore", "ObjectStoreModel"]),
         tests(
             "Gateway",
             [
-                "Gateway", "AdminAPI", "ClusterView", "ObjectStore", "Messages", "S3", "Wire",
-                "Core",
+                "Gateway", "AdminAPI", "ClusterView", "ObjectStore", "ObjectStoreModel",
+                "Messages", "S3", "Wire", "Core",
                 nioEmbedded,
             ]),
         tests("Coordinator", ["Coordinator", "ClusterView", "Wire", nioPosix, logging]),

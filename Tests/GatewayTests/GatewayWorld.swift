@@ -7,6 +7,7 @@ import Synchronization
 import Wire
 
 @testable import Gateway
+@testable import ObjectStoreModel
 
 /// A gateway on a real port, with models behind its doors.
 final class GatewayWorld: Sendable {

@@ -4,6 +4,7 @@ import NIOCore
 import Testing
 
 @testable import ObjectStore
+@testable import ObjectStoreModel
 
 /// Nodes that fail while bytes are on their way.
 @Suite(.serialized) struct FaultTests {

@@ -3,6 +3,7 @@ import Messages
 import Testing
 
 @testable import ObjectStore
+@testable import ObjectStoreModel
 
 @Suite struct ListTests {
     private func world(_ keys: [String]) async throws -> World {

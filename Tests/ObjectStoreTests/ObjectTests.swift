@@ -4,6 +4,7 @@ import NIOCore
 import Testing
 
 @testable import ObjectStore
+@testable import ObjectStoreModel
 
 /// Get, head, delete and copy.
 @Suite struct ObjectTests {

@@ -5,6 +5,7 @@ import NIOCore
 import Testing
 
 @testable import ObjectStore
+@testable import ObjectStoreModel
 
 @Suite(.serialized) struct PutTests {
     @Test(arguments: [

@@ -5,6 +5,7 @@ import NIOCore
 import Testing
 
 @testable import ObjectStore
+@testable import ObjectStoreModel
 
 /// The service against a dictionary, with one node at a time misbehaving and the catalogue
 /// sometimes silent. What was acknowledged is there, byte for byte; what failed did not happen.

@@ -4,6 +4,7 @@ import NIOCore
 import Synchronization
 
 @testable import ObjectStore
+@testable import ObjectStoreModel
 
 /// Time that stands still unless a test moves it.
 final class TestClocks: Clocks {

@@ -1,12 +1,12 @@
 import Core
 import Foundation
 import Messages
+import ObjectStore
 import Synchronization
 
-@testable import ObjectStore
-
-/// The catalogue as a dictionary: stupid and obviously right. It can refuse and be uncertain.
-final class ModelCatalogue: CatalogueDoor {
+/// The catalogue as a dictionary: stupid and obviously right. It can refuse and be uncertain. For
+/// the tests of what stands on it.
+package final class ModelCatalogue: CatalogueDoor {
     enum Fault: Sendable {
         case none
         case unavailable
@@ -38,6 +38,8 @@ final class ModelCatalogue: CatalogueDoor {
 
     let state = Mutex(State())
 
+    package init() {}
+
     func failNext(_ fault: Fault) { state.withLock { $0.nextFault = fault } }
 
     func bucket(named name: String) -> BucketInfo? {
@@ -56,7 +58,7 @@ final class ModelCatalogue: CatalogueDoor {
 
     // MARK: CatalogueDoor
 
-    func propose(
+    package func propose(
         _ command: ProtoRangeCommand, bucket: BucketID, deadline: MonotonicTime
     ) async throws(CatalogueDoorError) -> ProtoRangeResult {
         await Task.yield()
@@ -73,14 +75,14 @@ final class ModelCatalogue: CatalogueDoor {
         }
     }
 
-    func query(
+    package func query(
         _ query: ProtoRangeQuery, bucket: BucketID, deadline: MonotonicTime
     ) async throws(CatalogueDoorError) -> ProtoRangeAnswer {
         await Task.yield()
         return state.withLock { $0.answer(query) }
     }
 
-    func propose(
+    package func propose(
         system command: ProtoSystemCommand, deadline: MonotonicTime
     ) async throws(CatalogueDoorError) -> ProtoSystemResult {
         await Task.yield()
@@ -115,7 +117,7 @@ final class ModelCatalogue: CatalogueDoor {
         }
     }
 
-    func query(
+    package func query(
         system query: ProtoSystemQuery, deadline: MonotonicTime
     ) async throws(CatalogueDoorError) -> ProtoSystemAnswer {
         await Task.yield()

@@ -1,8 +1,7 @@
 import Core
 import Foundation
 import Messages
-
-@testable import ObjectStore
+import ObjectStore
 
 extension ModelCatalogue.State {
     mutating func answer(_ query: ProtoRangeQuery) -> ProtoRangeAnswer {

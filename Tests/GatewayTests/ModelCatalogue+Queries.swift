@@ -1,1 +1,0 @@
-../ObjectStoreTests/ModelCatalogue+Queries.swift
