@@ -74,15 +74,19 @@ final class ApplyLane: Sendable {
     ///
     /// - Parameter isClosing: Close the store too, after what runs.
     func end(isClosing: Bool) async {
-        let dropped = state.withLock { state in
+        Self.drop(takeAll())
+        try? await thread.run { [store] in if isClosing { store.close() } }
+        thread.stop()
+    }
+
+    /// Ends the lane, and gives back what waited in it.
+    private func takeAll() -> [Job] {
+        state.withLock { state in
             state.isEnded = true
             let jobs = state.jobs
             state.jobs = []
             return jobs
         }
-        Self.drop(dropped)
-        try? await thread.run { [store] in if isClosing { store.close() } }
-        thread.stop()
     }
 
     // MARK: On the thread
@@ -99,6 +103,8 @@ final class ApplyLane: Sendable {
             do {
                 try perform(jobs)
             } catch {
+                // Nothing is applied here any more: who waits, or comes yet, hears so.
+                Self.drop(takeAll())
                 inbox.post(.failed("the catalogue of \(range) failed: \(error)"))
                 return
             }
@@ -107,22 +113,30 @@ final class ApplyLane: Sendable {
 
     private func perform(_ jobs: [Job]) throws(CatalogueError) {
         var items: [Item] = []
-        for job in jobs {
-            switch job {
-            case .apply(let more): items.append(contentsOf: more)
-            case .checkpoint:
+        for (number, job) in jobs.enumerated() {
+            if case .apply(let more) = job {
+                items.append(contentsOf: more)
+                continue
+            }
+            do throws(CatalogueError) {
                 try apply(items)
                 items = []
-                let durable = try store.checkpoint()
-                inbox.post(
-                    .applied(range, .checkpointed(durable: LogIndex(rawValue: durable))))
-            case .install(let snapshot):
-                try apply(items)
-                items = []
-                try install(snapshot)
+                if case .install(let snapshot) = job {
+                    try install(snapshot)
+                } else {
+                    try checkpoint()
+                }
+            } catch {
+                Self.drop(Array(jobs[(number + 1)...]))
+                throw error
             }
         }
         try apply(items)
+    }
+
+    private func checkpoint() throws(CatalogueError) {
+        let durable = try store.checkpoint()
+        inbox.post(.applied(range, .checkpointed(durable: LogIndex(rawValue: durable))))
     }
 
     private func apply(_ items: [Item]) throws(CatalogueError) {
