@@ -103,31 +103,49 @@ struct BodyWriter: Sendable {
     ) async throws -> (md5: [UInt8], checksum: ObjectChecksum?) {
         var cipher = BlockCipher(key: dataKey)
         var buffers = SendBuffers()
-        for chunk in 0..<(length + Limits.chunkBytesMax - 1) / Limits.chunkBytesMax {
-            var remaining = min(Limits.chunkBytesMax, length - chunk * Limits.chunkBytesMax)
+        var left = length
+        var chunk = 0
+        while left > 0 {
             var block = chunk * blocksPerChunk
-            try series.begin(index: chunk, plainBytes: remaining)
-            while remaining > 0 {
+            // Its length is announced with its first piece: by then the client's pace is known.
+            var remaining: Int?
+            repeat {
                 let pieceBytes = min(
-                    remaining, ObjectStoreLimits.sendBlocksMax * Limits.blockBytes)
+                    remaining ?? left, ObjectStoreLimits.sendBlocksMax * Limits.blockBytes)
                 var buffer = buffers.next(capacity: Limits.sealedBytes(ofPlain: pieceBytes))
-                var pieceRemaining = pieceBytes
-                while pieceRemaining > 0 {
-                    let plainBytes = min(pieceRemaining, Limits.blockBytes)
-                    try await pieces.fill(&buffer, count: plainBytes)
-                    Self.seal(&buffer, plainBytes: plainBytes, block: block, with: &cipher)
-                    block += 1
-                    pieceRemaining -= plainBytes
+                let began = writing.clocks.monotonic
+                try await Self.fill(
+                    &buffer, pieceBytes, from: &pieces, firstBlock: block, with: &cipher)
+                block += (pieceBytes + Limits.blockBytes - 1) / Limits.blockBytes
+                if remaining == nil {
+                    let pace = ChunkPace(
+                        bytes: pieceBytes, from: began, to: writing.clocks.monotonic)
+                    let plainBytes = min(left, pace.chunkBytes)
+                    try series.begin(index: chunk, plainBytes: plainBytes)
+                    remaining = plainBytes
                 }
-                remaining -= pieceBytes
+                remaining = remaining.map { $0 - pieceBytes }
+                left -= pieceBytes
                 try await series.send(buffer, end: remaining == 0)
                 buffers.sent(buffer)
-            }
+            } while remaining != 0
+            chunk += 1
         }
         // The body is verified while the last replicas write.
         let digests = try await pieces.finish(claims)
         try await series.finish()
         return digests
+    }
+
+    private static func fill(
+        _ buffer: inout ByteBuffer, _ count: Int, from pieces: inout PieceReader<some ByteSource>,
+        firstBlock: Int, with cipher: inout BlockCipher
+    ) async throws {
+        for (number, start) in stride(from: 0, to: count, by: Limits.blockBytes).enumerated() {
+            let plainBytes = min(count - start, Limits.blockBytes)
+            try await pieces.fill(&buffer, count: plainBytes)
+            seal(&buffer, plainBytes: plainBytes, block: firstBlock + number, with: &cipher)
+        }
     }
 
     /// Seals the last `plainBytes` of `buffer` where they are, and appends the tag.

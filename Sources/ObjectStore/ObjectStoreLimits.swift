@@ -34,8 +34,11 @@ package enum ObjectStoreLimits {
     package static let writeStallAll: UInt64 = 30_000
     /// From the last byte to the acknowledgement.
     package static let writeAnswer: UInt64 = 10_000
-    /// One chunk in all, a slow client's sending included.
+    /// One chunk in all, a slow client's sending included: 1.2 KB/s in the shortest chunks.
     package static let chunkWrite: UInt64 = 15 * 60_000
+    /// What a chunk should take: of a slow client's body, shorter ones are made, down to this.
+    package static let chunkWriteWanted: UInt64 = 60_000
+    package static let chunkBytesMin = 1 << 20
     /// One fetch from one copy.
     package static let fetch: UInt64 = 4_000
     /// One command or question, retries by the door included.
@@ -64,6 +67,10 @@ package enum ObjectStoreLimits {
         precondition(
             sendBlocksMax * Limits.sealedBlockBytes <= keptBytesMax,
             "the first piece of a chunk can be sent again")
+        precondition(
+            chunkBytesMin >= sendBlocksMax * Limits.blockBytes
+                && Limits.chunkBytesMax % chunkBytesMin == 0, "a chunk holds its first piece")
+        precondition(chunkWriteWanted * 10 <= chunkWrite, "a client may slow down meanwhile")
         precondition(writeGrace < writeStall && writeStall < writeAnswer)
         precondition(memoryBytesMax >= 32 * max(putStreamBytes, getStreamBytes))
     }

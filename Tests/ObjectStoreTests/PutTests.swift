@@ -28,6 +28,46 @@ import Testing
         #expect(world.service.memoryBytesUsed == 0)
     }
 
+    @Test func `a slow client's body is cut into shorter chunks, and reads as any other`()
+        async throws
+    {
+        let world = World()
+        try await world.makeBucket()
+        let bytes = pattern((10 << 20) + 77)
+        // 64 KiB a second at first: 2 MiB take half a minute; then 4 KiB a second; then at once.
+        let pauses =
+            Array(repeating: UInt64(1_000), count: 32) + Array(repeating: 16_000, count: 16)
+        let source = SlowSource(bytes, pauses: pauses + [0], clocks: world.clocks)
+        let request = PutRequest(try world.address("k"), length: bytes.count)
+        let info = try await world.service.put(request, body: source)
+        #expect(info.etag == Hex.encode(Digest.of(bytes, .md5)))
+        let body = world.catalogue.state.withLock { $0.objects.values.first?.values.first?.body }
+        let sizes = try #require(body).chunked.chunks.map { Int($0.bytes) }
+        #expect(sizes == [2 << 20, 1 << 20, (7 << 20) + 77])
+        let got = try await world.get("k")
+        #expect(got == bytes)
+        for first in [0, (2 << 20) - 1, 2 << 20, 3 << 20, (3 << 20) + 70_000] {
+            let part = try await world.get("k") { $0.range = .closed(first, first + 100_000) }
+            #expect(part == Array(bytes[first...first + 100_000]))
+        }
+    }
+
+    @Test func `a chunk is as long as its client sends in a minute`() {
+        func chunk(_ bytes: Int, _ milliseconds: UInt64) -> Int {
+            ChunkPace(
+                bytes: bytes, from: MonotonicTime(milliseconds: 5),
+                to: MonotonicTime(milliseconds: 5 + milliseconds)
+            ).chunkBytes
+        }
+        #expect(chunk(256 << 10, 0) == 8 << 20)
+        #expect(chunk(256 << 10, 1_875) == 8 << 20)
+        #expect(chunk(256 << 10, 1_876) == 4 << 20)
+        #expect(chunk(256 << 10, 15_000) == 1 << 20)
+        #expect(chunk(256 << 10, 10_000_000) == 1 << 20)
+        #expect(chunk(1, 0) == 8 << 20)
+        ObjectStoreLimits.check()
+    }
+
     @Test func `headers, metadata and checksum come back`() async throws {
         let world = World()
         try await world.makeBucket()

@@ -166,6 +166,26 @@ struct PieceSource: ByteSource {
     }
 }
 
+/// A client that takes its time.
+struct SlowSource: ByteSource {
+    private var source: PieceSource
+    private let clocks: TestClocks
+    /// Milliseconds before each piece of 64 KiB; the last for all that follow.
+    private var pauses: [UInt64]
+    let trailingChecksum: ObjectChecksum? = nil
+
+    init(_ bytes: [UInt8], pauses: [UInt64], clocks: TestClocks) {
+        source = PieceSource(bytes, pieceBytes: Limits.blockBytes)
+        self.pauses = pauses
+        self.clocks = clocks
+    }
+
+    mutating func next() async throws -> ByteBuffer? {
+        clocks.advance(by: pauses.count > 1 ? pauses.removeFirst() : pauses[0])
+        return try await source.next()
+    }
+}
+
 /// Bytes that tell where they are.
 func pattern(_ count: Int, seed: UInt64 = 0) -> [UInt8] {
     var random = SeededRandom(seed: seed &+ UInt64(count))
