@@ -8,7 +8,7 @@ package struct ClusterReport: Codable, Sendable, Equatable {
         package var role: String
         package var address: String
         package var zone: String
-        /// `up`, `suspect`, `down` or `unknown`.
+        /// `up`, `suspect`, `down`, `stopped` (it said so itself) or `unknown`.
         package var state: String
         /// `member`, `draining`, `lost` or `left`.
         package var membership: String

@@ -21,6 +21,7 @@ package final class Heartbeats: Sendable {
     private let follower: ClusterFollower
     private let logger: Logger
     private let report: @Sendable () -> Report
+    private let isLeaving = Atomic(false)
     private let membership = Mutex<ProtoMembership>(.unknown)
 
     package init(
@@ -37,23 +38,28 @@ package final class Heartbeats: Sendable {
     /// What the cluster has decided about this node; unknown before the first answer.
     package var lastMembership: ProtoMembership { membership.withLock { $0 } }
 
-    /// Goes on until cancelled.
+    /// Goes on until cancelled, also after ``leave()``.
     ///
     /// - Throws: ``HeartbeatRefused`` where the cluster will not have this node: it stops.
     package func run() async throws {
         var leader: NodeID?
         while !Task.isCancelled {
-            leader = try await beat(leader, isLeaving: false)
+            leader = try await beat(leader)
             try? await Task.sleep(for: ClusterViewLimits.heartbeatPause)
         }
     }
 
-    /// Says goodbye, so that nobody waits for this node. Best effort.
-    package func leave() async { _ = try? await beat(nil, isLeaving: true) }
+    /// Says goodbye, so that nobody waits for this node: now, and with every heartbeat from here on.
+    /// Best effort.
+    package func leave() async {
+        isLeaving.store(true, ordering: .relaxed)
+        _ = try? await beat(nil)
+    }
 
     /// - Returns: The leader that answered.
-    private func beat(_ leader: NodeID?, isLeaving: Bool) async throws -> NodeID? {
+    private func beat(_ leader: NodeID?) async throws -> NodeID? {
         var search = LeaderSearch(hint: leader)
+        let isLeaving = isLeaving.load(ordering: .relaxed)
         let report = self.report()
         let request = ProtoHeartbeatRequest.with {
             $0.node = node

@@ -130,10 +130,11 @@ package final class Coordinator: Service {
             group.addTask { try await heartbeats.run() }
             duties.start(in: &group)
             group.addTask {
-                // Ends the group from here on a graceful stop: what leads is handed over first.
+                // Ends the group from here on a graceful stop: what leads is handed over first, so
+                // that the next leader hears the goodbye.
                 try? await gracefulShutdown()
-                await heartbeats.leave()
                 await consensus.handOver()
+                await heartbeats.leave()
                 throw CancellationError()
             }
             do {

@@ -71,6 +71,7 @@ package final class Gateway: Service {
     private let configuration: Configuration
     private let base: Foundation
     private let follower: ClusterFollower
+    private let heartbeats: Heartbeats
     private let objects: ObjectService
     private let service: HTTPService
     private let status: GatewayStatus
@@ -84,6 +85,9 @@ package final class Gateway: Service {
             pool: base.pool, addresses: base.addresses, clocks: base.clocks, logger: base.logger,
             seeds: base.seeds)
         self.follower = follower
+        heartbeats = Heartbeats(
+            node: configuration.node, pool: base.pool, follower: follower, logger: base.logger,
+            report: { Heartbeats.Report() })
         let cluster = ClusterByWatch(zone: configuration.node.zone)
         let keys = AccessKeys(
             root: configuration.rootKey, clusterSecrets: configuration.clusterSecrets)
@@ -138,6 +142,7 @@ package final class Gateway: Service {
                 // Ready no more; what is under way ends; then everything here does.
                 self.status.stop()
                 await self.service.shutdown(atMost: self.configuration.stopTimeout)
+                await self.heartbeats.leave()
                 throw CancellationError()
             }
             do {
@@ -155,13 +160,10 @@ package final class Gateway: Service {
                 seeds: base.seeds)
             try base.clusterIsKnown(try await finder.findCluster())
         }
-        let heartbeats = Heartbeats(
-            node: configuration.node, pool: base.pool, follower: follower, logger: base.logger,
-            report: { Heartbeats.Report() })
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await self.follower.run() }
             group.addTask { await self.objects.run() }
-            group.addTask { try await heartbeats.run() }
+            group.addTask { try await self.heartbeats.run() }
             do {
                 while try await group.next() != nil {}
             } catch {

@@ -18,11 +18,19 @@ import Testing
         #expect(liveness.entries[node]?.state == .up)
     }
 
-    @Test func `a node that says goodbye is down at once, and stays down`() {
+    @Test func `a node that says goodbye is stopped at once, and until it is heard again`() {
         var liveness = Liveness()
+        liveness.heard(node, .init(), isLeaving: false, now: 900)
+        let version = liveness.version
         liveness.heard(node, .init(), isLeaving: true, now: 1_000)
-        liveness.tick(now: 1_001)
-        #expect(liveness.entries[node]?.state == .down)
+        #expect(liveness.version == version + 1)
+        for now in [1_001, 5_000, 60_000] as [UInt64] {
+            liveness.tick(now: now)
+            #expect(liveness.entries[node]?.state == .stopped)
+        }
+        #expect(liveness.silent(for: 10_000, now: 60_000) == [node])
+        liveness.heard(node, .init(), isLeaving: false, now: 61_000)
+        #expect(liveness.entries[node]?.state == .up)
     }
 
     @Test func `the version grows with what others act on, not with every heartbeat`() {

@@ -98,6 +98,26 @@ class Faults(ClusterCase):
                 writers.wait_for(20)
         verify(self, self.cluster, writers)
 
+    def test_a_stopped_node_says_so(self):
+        """a node of any role that is stopped is shown as such at once, and as up when it is back"""
+
+        def state(name):
+            return next(n["state"] for n in self.cluster.status()["nodes"] if n["label"] == name)
+
+        follower = next(n for n in self.cluster.of("coordinator") if n != self.cluster.leader())
+        for node in (self.cluster.node("g2"), self.cluster.node("s5"), follower):
+            self.assertEqual(node.terminate(), 0, node.tail())
+            self.assertEqual(state(node.name), "stopped")
+            node.start()
+            wait_until("it is up again", lambda: state(node.name) == "up", 30)
+        # Who leads says goodbye to the next leader.
+        leader = self.cluster.leader()
+        self.assertEqual(leader.terminate(), 0, leader.tail())
+        wait_until("another leads", lambda: self.cluster.leader() is not leader, 30)
+        self.assertEqual(state(leader.name), "stopped")
+        leader.start()
+        wait_until("it is up again", lambda: state(leader.name) == "up", 30)
+
     def test_a_paused_leader_does_not_lie(self):
         """a leader that was stopped for a while does not serve old data afterwards"""
         bucket = self.bucket()

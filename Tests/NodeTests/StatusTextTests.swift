@@ -46,6 +46,15 @@ import Testing
         #expect(StatusText.text(of: report).contains("wrong:\n  clock skew"))
     }
 
+    @Test func `a stopped gateway is no problem, a stopped node of another role is`() {
+        var report = report
+        report.nodes[0].state = "stopped"
+        #expect(StatusText.problems(of: report) == ["s1 is stopped"])
+        report.nodes[0].role = "gateway"
+        #expect(StatusText.problems(of: report).isEmpty)
+        #expect(StatusText.text(of: report).contains("stopped"))
+    }
+
     @Test func `a node that left is missed by nobody`() {
         var report = report
         report.nodes[0].state = "down"

@@ -8,8 +8,10 @@ import Core
 ///    ▲                    │                │
 ///    ╰──── heartbeat ─────┴────────────────╯
 /// ```
+///
+/// A node that says goodbye is *stopped*: gone like one that is down, and everybody knows why.
 package struct Liveness: Equatable, Sendable {
-    package enum State: Equatable, Sendable { case up, suspect, down }
+    package enum State: Equatable, Sendable { case up, suspect, down, stopped }
 
     /// What a node says of itself in each heartbeat.
     package struct Report: Equatable, Sendable {
@@ -38,7 +40,6 @@ package struct Liveness: Equatable, Sendable {
         package fileprivate(set) var heardAt: UInt64
         /// False until this leader has heard the node itself.
         package fileprivate(set) var isHeard: Bool
-        fileprivate var isLeaving = false
     }
 
     package static let suspectAfterMilliseconds: UInt64 = 3_000
@@ -62,8 +63,7 @@ package struct Liveness: Equatable, Sendable {
     package mutating func heard(_ node: NodeID, _ report: Report, isLeaving: Bool, now: UInt64) {
         let before = entries[node]
         entries[node] = Entry(
-            state: isLeaving ? .down : .up, report: report, heardAt: now, isHeard: true,
-            isLeaving: isLeaving)
+            state: isLeaving ? .stopped : .up, report: report, heardAt: now, isHeard: true)
         if differs(before, entries[node]) { version += 1 }
     }
 
@@ -73,10 +73,10 @@ package struct Liveness: Equatable, Sendable {
 
     /// Moves silent nodes on.
     package mutating func tick(now: UInt64) {
-        for (node, entry) in entries {
+        for (node, entry) in entries where entry.state != .stopped {
             let silent = now - min(now, entry.heardAt)
             let state: State =
-                entry.isLeaving || silent >= Self.downAfterMilliseconds
+                silent >= Self.downAfterMilliseconds
                 ? .down : silent >= Self.suspectAfterMilliseconds ? .suspect : .up
             if state != entry.state {
                 entries[node]?.state = state

@@ -144,7 +144,8 @@ actor NodeKeeper {
                 && ($0.membership == .member || $0.membership == .draining)
         }
         for holder in holders {
-            guard liveness.entries[holder.id]?.state == .down else {
+            let state = liveness.entries[holder.id]?.state
+            guard state == .down || state == .stopped else {
                 return "NODE_ID '\(node.label)' belongs to another live node (\(holder.id) at "
                     + "\(holder.address)): give this one a label of its own, or wait until the "
                     + "other is down"

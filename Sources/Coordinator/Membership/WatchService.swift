@@ -67,6 +67,7 @@ extension ProtoNodeLiveness {
             case .up: $0.state = .up
             case .suspect: $0.state = .suspect
             case .down: $0.state = .down
+            case .stopped: $0.state = .stopped
             }
             $0.usedBytes = entry.report.usedBytes
             $0.freeBytes = entry.report.freeBytes

@@ -77,6 +77,7 @@ enum StatusReport {
         case .up: "up"
         case .suspect: "suspect"
         case .down: "down"
+        case .stopped: "stopped"
         case .unknown, .UNRECOGNIZED, nil: "unknown"
         }
     }

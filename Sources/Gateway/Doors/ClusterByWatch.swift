@@ -59,7 +59,7 @@ package final class ClusterByWatch: ClusterDoor {
                 switch liveness?.state {
                 case .up: .up
                 case .suspect: .suspect
-                case .down, .unknown, .UNRECOGNIZED, nil: .down
+                case .down, .stopped, .unknown, .UNRECOGNIZED, nil: .down
                 }
             let takesWrites =
                 node.isMember && liveness.map { !$0.refusesWrites && $0.freeBytes > 0 } ?? false

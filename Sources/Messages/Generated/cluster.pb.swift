@@ -93,6 +93,9 @@ package nonisolated enum ProtoNodeState: SwiftProtobuf.Enum, Swift.CaseIterable 
 
   /// for 10 s
   case down // = 3
+
+  /// has said that it stops; not heard since
+  case stopped // = 4
   case UNRECOGNIZED(Int)
 
   package init() {
@@ -105,6 +108,7 @@ package nonisolated enum ProtoNodeState: SwiftProtobuf.Enum, Swift.CaseIterable 
     case 1: self = .up
     case 2: self = .suspect
     case 3: self = .down
+    case 4: self = .stopped
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -115,6 +119,7 @@ package nonisolated enum ProtoNodeState: SwiftProtobuf.Enum, Swift.CaseIterable 
     case .up: return 1
     case .suspect: return 2
     case .down: return 3
+    case .stopped: return 4
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -125,6 +130,7 @@ package nonisolated enum ProtoNodeState: SwiftProtobuf.Enum, Swift.CaseIterable 
     .up,
     .suspect,
     .down,
+    .stopped,
   ]
 
 }
@@ -239,7 +245,7 @@ package nonisolated struct ProtoHeartbeatRequest: Sendable {
 
   package var refusesWrites: Bool = false
 
-  /// a graceful stop: down at once
+  /// a graceful stop: STOPPED at once
   package var isLeaving: Bool = false
 
   /// of the map the node acts by
@@ -473,7 +479,7 @@ nonisolated extension ProtoCatalogueStatus: SwiftProtobuf._ProtoNameProviding {
 }
 
 nonisolated extension ProtoNodeState: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0NODE_STATE_UNKNOWN\0\u{1}NODE_STATE_UP\0\u{1}NODE_STATE_SUSPECT\0\u{1}NODE_STATE_DOWN\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0NODE_STATE_UNKNOWN\0\u{1}NODE_STATE_UP\0\u{1}NODE_STATE_SUSPECT\0\u{1}NODE_STATE_DOWN\0\u{1}NODE_STATE_STOPPED\0")
 }
 
 nonisolated extension ProtoProposeRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
