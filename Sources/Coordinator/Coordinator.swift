@@ -96,6 +96,15 @@ package final class Coordinator: Service {
         return true
     }
 
+    /// Nodes by role and state; told by the coordinator that leads the system range alone, so that
+    /// each node is counted once.
+    package var nodeCounts: [NodeCount] {
+        guard let consensus = running.withLock({ $0 }), consensus.isLeader(.system) else {
+            return []
+        }
+        return NodeCount.all(in: follower.state)
+    }
+
     package func run() async throws {
         let proposal = try await cancelWhenGracefulShutdown { [formation] in
             try await formation.run()

@@ -2,6 +2,7 @@ import ClusterView
 import Core
 import Logging
 import Messages
+import Metrics
 import NIOCore
 import ObjectStore
 import Placement
@@ -47,6 +48,8 @@ package final class Gateway: Service {
         package var cluster: @Sendable () -> ClusterID?
         /// The cluster was found: to be kept on disk.
         package var clusterIsKnown: @Sendable (ClusterID) throws -> Void
+        /// Where this node counts.
+        package var metrics: any MetricsFactory
         /// For `/metrics`.
         package var metricsText: @Sendable () -> String
 
@@ -55,7 +58,7 @@ package final class Gateway: Service {
             seeds: @escaping @Sendable () async -> [String],
             cluster: @escaping @Sendable () -> ClusterID?,
             clusterIsKnown: @escaping @Sendable (ClusterID) throws -> Void,
-            metricsText: @escaping @Sendable () -> String
+            metrics: any MetricsFactory, metricsText: @escaping @Sendable () -> String
         ) {
             self.pool = pool
             self.addresses = addresses
@@ -64,6 +67,7 @@ package final class Gateway: Service {
             self.seeds = seeds
             self.cluster = cluster
             self.clusterIsKnown = clusterIsKnown
+            self.metrics = metrics
             self.metricsText = metricsText
         }
     }
@@ -118,7 +122,8 @@ package final class Gateway: Service {
             objects: objects,
             authenticator: Authenticator(
                 keys: keys, region: configuration.region, clocks: base.clocks),
-            admin: admin, metrics: RequestMetrics(), logger: base.logger, clocks: base.clocks,
+            admin: admin, metrics: RequestMetrics(factory: base.metrics),
+            logger: base.logger, clocks: base.clocks,
             isFresh: { follower.isFresh })
         service = HTTPService(
             endpoints: NodeEndpoints(

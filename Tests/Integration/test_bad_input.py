@@ -325,6 +325,42 @@ class BadInput(ClusterCase):
         self.assertIn("# TYPE", text)
         self.assertRegex(text, r'operation="PutObject"')
 
+    def test_metrics_are_a_node_s_own(self):
+        """each of ten nodes in one process shows its own figures, and one of them all nodes"""
+        bucket = self.bucket()
+        self.cluster.s3(gateway=1).put_object(Bucket=bucket, Key="k", Body=b"x")
+
+        def figures(port):
+            status, text = http_get(f"127.0.0.1:{port}", "/metrics")
+            self.assertEqual(status, 200)
+            return [line for line in text.splitlines() if not line.startswith("#")]
+
+        names = set()
+        for port in self.cluster.ports:
+            mine = {re.search(r'node="([^"]*)"', line)[1] for line in figures(port)}
+            self.assertLessEqual(len(mine), 1, port)
+            names |= mine
+        self.assertEqual(len(names), 10, names)
+        storage = [line for line in figures(self.cluster.ports[5]) if "dst_used_bytes" in line]
+        self.assertEqual(len(storage), 1, storage)
+
+        def all_nodes():
+            found = [
+                line
+                for port in self.cluster.ports
+                for line in figures(port)
+                if line.startswith("dst_nodes{")
+            ]
+            counts = {
+                tuple(re.findall(r'(?:role|state)="([^"]*)"', line)): float(line.split()[-1])
+                for line in found
+            }
+            self.assertEqual((len(found), len(counts)), (15, 15), found)
+            up = {role: counts[role, "up"] for role in ("coordinator", "storage", "gateway")}
+            return up == {"coordinator": 3, "storage": 5, "gateway": 2}
+
+        wait_until("one node counts all of them", all_nodes, 30, 0.5)
+
 
 class Refusals(unittest.TestCase):
     """A node that can't start says so clearly and changes nothing."""

@@ -92,7 +92,7 @@ package final class HTTPService: Sendable {
         let key = ObjectIdentifier(exchange)
         state.withLock { $0.exchanges[key] = exchange }
         defer { state.withLock { _ = $0.exchanges.removeValue(forKey: key) } }
-        if let reply = endpoints.reply(to: exchange.head) {
+        if let reply = await endpoints.reply(to: exchange.head) {
             try await exchange.send(reply)
         } else if let application {
             try await application.respond(to: exchange)

@@ -9,10 +9,13 @@ package struct NodeEndpoints: Sendable {
         case fine
         /// Why not, for the operator.
         case problem(String)
+
+        /// - Parameter problem: `nil` where there is none.
+        package init(problem: String?) { self = problem.map(Verdict.problem) ?? .fine }
     }
 
-    private let health: @Sendable () -> Verdict
-    private let readiness: @Sendable () -> Verdict
+    private let health: @Sendable () async -> Verdict
+    private let readiness: @Sendable () async -> Verdict
     private let metrics: @Sendable () -> String
 
     /// - Parameters:
@@ -20,7 +23,8 @@ package struct NodeEndpoints: Sendable {
     ///   - readiness: It can serve its role now.
     ///   - metrics: In Prometheus' text format, as text.
     package init(
-        health: @escaping @Sendable () -> Verdict, readiness: @escaping @Sendable () -> Verdict,
+        health: @escaping @Sendable () async -> Verdict,
+        readiness: @escaping @Sendable () async -> Verdict,
         metrics: @escaping @Sendable () -> String
     ) {
         self.health = health
@@ -30,7 +34,7 @@ package struct NodeEndpoints: Sendable {
 
     /// - Returns: `nil` for anything else, also for a signed request: that is about a bucket which
     ///   happens to have one of these names.
-    func reply(to head: S3RequestHead) -> Reply? {
+    func reply(to head: S3RequestHead) async -> Reply? {
         let isOurs: Bool
         switch head.path {
         case "/health", "/ready", "/metrics": isOurs = true
@@ -41,8 +45,8 @@ package struct NodeEndpoints: Sendable {
         else { return nil }
         var reply: Reply
         switch head.path {
-        case "/health": reply = Self.reply(health())
-        case "/ready": reply = Self.reply(readiness())
+        case "/health": reply = Self.reply(await health())
+        case "/ready": reply = Self.reply(await readiness())
         default:
             reply = Reply(200, body: .bytes(ByteBuffer(string: metrics())))
             let type = "text/plain; version=0.0.4; charset=utf-8"

@@ -17,9 +17,18 @@ final class RequestMetrics: Sendable {
     }
 
     private let state = Mutex(State())
-    private let received = Counter(label: "dst_s3_received_bytes")
-    private let sent = Counter(label: "dst_s3_sent_bytes")
-    private let inFlight = Gauge(label: "dst_s3_requests_in_flight")
+    private let factory: any MetricsFactory
+    private let received: Counter
+    private let sent: Counter
+    private let inFlight: Gauge
+
+    /// - Parameter factory: The node's, not the process's: several nodes may share a process.
+    init(factory: any MetricsFactory = MetricsSystem.factory) {
+        self.factory = factory
+        received = Counter(label: "dst_s3_received_bytes", factory: factory)
+        sent = Counter(label: "dst_s3_sent_bytes", factory: factory)
+        inFlight = Gauge(label: "dst_s3_requests_in_flight", factory: factory)
+    }
 
     /// Operations and codes are few and fixed, so the tables stay small.
     func record(
@@ -27,12 +36,12 @@ final class RequestMetrics: Sendable {
     ) {
         let key = Key(operation: operation, status: status, code: code)
         let (counter, timer) = state.withLock { state in
-            let counter = state.counters[key] ?? Self.counter(key)
+            let counter = state.counters[key] ?? made(key)
             let timer =
                 state.timers[operation]
                 ?? Timer(
                     label: "dst_s3_request_duration_seconds",
-                    dimensions: [("operation", operation)])
+                    dimensions: [("operation", operation)], factory: factory)
             state.counters[key] = counter
             state.timers[operation] = timer
             return (counter, timer)
@@ -45,11 +54,11 @@ final class RequestMetrics: Sendable {
 
     func set(inFlight count: Int) { inFlight.record(count) }
 
-    private static func counter(_ key: Key) -> Counter {
+    private func made(_ key: Key) -> Counter {
         Counter(
             label: "dst_s3_requests",
             dimensions: [
                 ("operation", key.operation), ("status", "\(key.status)"), ("code", key.code),
-            ])
+            ], factory: factory)
     }
 }

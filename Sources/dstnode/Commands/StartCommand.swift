@@ -20,7 +20,6 @@ struct StartCommand: AsyncParsableCommand {
         let loaded = try await flags.load()
         let configuration = loaded.configuration
         LoggingSetup.bootstrap(level: configuration.logLevel, format: configuration.logFormat)
-        MetricRegistry.bootstrap()
         let base: NodeBase
         do {
             base = try NodeBase(configuration, group: MultiThreadedEventLoopGroup.singleton)

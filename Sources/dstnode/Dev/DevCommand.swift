@@ -40,7 +40,6 @@ struct DevCommand: AsyncParsableCommand {
         let configurations = try await configurations(plan, home, secrets, environment)
         LoggingSetup.bootstrap(
             level: configurations[0].logLevel, format: configurations[0].logFormat)
-        MetricRegistry.bootstrap()
         // The directories first: their locks tell a cluster that runs already from a foreign
         // process on a port.
         let bases: [NodeBase]

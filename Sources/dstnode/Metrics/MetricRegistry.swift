@@ -1,14 +1,12 @@
 import CoreMetrics
 import Synchronization
 
-/// All series of the process, written as Prometheus reads them. One per process: nodes that are
-/// embedded in a dev cluster count together.
+/// All series of one node, written as Prometheus reads them. One per node: those that are embedded
+/// in a dev cluster count for themselves.
 final class MetricRegistry: MetricsFactory {
     /// Series at once; more are counted by nobody, so that a label that varies without bound costs
     /// figures and not memory.
     static let seriesMax = 10_000
-
-    static let shared = MetricRegistry()
 
     private struct Key: Hashable {
         let name: String
@@ -35,13 +33,15 @@ final class MetricRegistry: MetricsFactory {
 
     typealias Provider = @Sendable () -> [Sample]
 
+    /// Every series has them.
+    private let common: [(String, String)]
     private let series = Mutex<[Key: any MetricSeries]>([:])
     private let providers = Mutex<[Provider]>([])
 
-    /// Once per process, before the first metric is made.
-    static func bootstrap() { MetricsSystem.bootstrap(shared) }
+    /// - Parameter node: `NODE_ID`; the label `node` of every series.
+    init(node: String) { common = [("node", node)] }
 
-    /// Asks `provider` whenever the text is written; for as long as the process lives.
+    /// Asks `provider` whenever the text is written; for as long as the node lives.
     func add(_ provider: @escaping Provider) { providers.withLock { $0.append(provider) } }
 
     /// The text format, sorted.
@@ -51,7 +51,7 @@ final class MetricRegistry: MetricsFactory {
             let name = MetricName.name(sample.label)
             let key = Key(
                 name: sample.isCounter ? name + "_total" : name,
-                labels: MetricName.labels(sample.dimensions))
+                labels: MetricName.labels(common + sample.dimensions))
             all.append((key, SampleSeries(sample)))
         }
         all.sort { ($0.0.name, $0.0.labels) < ($1.0.name, $1.0.labels) }
@@ -86,7 +86,7 @@ final class MetricRegistry: MetricsFactory {
         let name = MetricName.name(label)
         let key = Key(
             name: name.hasSuffix(suffix) ? name : name + suffix,
-            labels: MetricName.labels(dimensions))
+            labels: MetricName.labels(common + dimensions))
         return series.withLock { all in
             if let known = all[key] as? Series { return known }
             let new = make()

@@ -24,6 +24,12 @@ enum CoordinatorAssembly {
                 openConsensus: { proposal, observer in
                     try await openConsensus(base, proposal, observer)
                 }))
+        base.metrics.add {
+            coordinator.nodeCounts.map { count in
+                MetricRegistry.Sample(
+                    "nodes", [("role", count.role.rawValue), ("state", count.state)], count.count)
+            }
+        }
         try await base.serve(
             ready: { await coordinator.isReady() ? nil : "no leader is known yet" },
             health: { nil }
@@ -86,28 +92,23 @@ enum CoordinatorAssembly {
                 seed: UInt64.random(in: .min ... .max)),
             transport: WireRaftTransport(base.pool), clocks: base.clocks,
             eventLoop: base.group.next(), observer: observer, logger: base.logger)
-        let label = base.configuration.label
-        MetricRegistry.shared.add { samples(host.metrics, node: label) }
+        base.metrics.add { samples(host.metrics) }
         return host
     }
 
-    private static func samples(
-        _ metrics: RaftHostMetrics, node: String
-    ) -> [MetricRegistry.Sample] {
-        let dimensions = [("node", node)]
+    private static func samples(_ metrics: RaftHostMetrics) -> [MetricRegistry.Sample] {
         func count(_ name: String, _ value: UInt64) -> MetricRegistry.Sample {
-            MetricRegistry.Sample("raft.\(name)", dimensions, value, isCounter: true)
+            MetricRegistry.Sample("raft.\(name)", [], value, isCounter: true)
         }
         return [
             count("log.syncs", metrics.syncLatency.count),
             count("log.sync.microseconds", metrics.syncLatency.totalMicroseconds),
             MetricRegistry.Sample(
-                "raft.log.sync.microseconds.p99", dimensions, metrics.syncLatency.quantile(0.99)),
+                "raft.log.sync.microseconds.p99", [], metrics.syncLatency.quantile(0.99)),
             count("proposals", metrics.proposeLatency.count),
             count("proposal.microseconds", metrics.proposeLatency.totalMicroseconds),
             MetricRegistry.Sample(
-                "raft.proposal.microseconds.p99", dimensions,
-                metrics.proposeLatency.quantile(0.99)),
+                "raft.proposal.microseconds.p99", [], metrics.proposeLatency.quantile(0.99)),
             count("messages.dropped", metrics.messagesDropped),
             count("requests.refused", metrics.requestsRefused),
             count("lease.reads", metrics.fencedReads),

@@ -8,6 +8,7 @@ enum GatewayAssembly {
     static func run(_ base: NodeBase) async throws {
         let configuration = base.configuration
         let directory = base.directory
+        let metrics = base.metrics
         var settings = Gateway.Configuration(
             node: node(base), encryptionKeys: configuration.encryptionKeys.map(\.value))
         settings.region = configuration.region
@@ -21,7 +22,7 @@ enum GatewayAssembly {
                 logger: base.logger, seeds: base.seeds,
                 cluster: { directory.identity.cluster },
                 clusterIsKnown: { try directory.join($0) },
-                metricsText: { MetricRegistry.shared.text }))
+                metrics: metrics, metricsText: { metrics.text }))
         try await base.serve(http: gateway.http) { try await gateway.run() }
     }
 

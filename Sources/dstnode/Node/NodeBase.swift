@@ -2,6 +2,7 @@ import ClusterView
 import Core
 import Discovery
 import Foundation
+import Gateway
 import Logging
 import NIOCore
 import NIOPosix
@@ -14,6 +15,8 @@ struct NodeBase: Sendable {
     static let version = "0.1.0"
     /// How long calls in flight may take to end when the node stops.
     static let drainTime = TimeAmount.seconds(5)
+    /// How long answers to `/health` and the like may take to end.
+    static let statusStopTime = Duration.seconds(1)
 
     let configuration: NodeConfiguration
     let directory: DataDirectory
@@ -24,6 +27,7 @@ struct NodeBase: Sendable {
     let pool: WirePool
     let server: WireServer
     let candidates: Candidates
+    let metrics: MetricRegistry
 
     /// Takes the data directory; touches nothing else of the machine.
     ///
@@ -51,23 +55,36 @@ struct NodeBase: Sendable {
                 certificates: certificates, group: group, logger: logger, cluster: cluster,
                 addressOf: { addresses.address(of: $0) }))
         server = WireServer(certificates: certificates, logger: logger, cluster: cluster)
+        metrics = MetricRegistry(node: configuration.label)
         candidates = Candidates(
             plugin: StaticDiscovery(seeds: configuration.seeds.map(\.description)),
             path: directory.path(of: "candidates.json"), logger: logger)
     }
 
-    /// Runs `body` while the port is open, then lets calls in flight end and closes everything.
+    /// Runs `body` while the port is open, with nothing but the node's own endpoints on HTTP, then
+    /// lets calls in flight end and closes everything.
     ///
     /// - Parameters:
     ///   - ready: What keeps the node from serving its role; `nil` where nothing does.
     ///   - health: What is wrong with the process or its disk; never about other nodes.
     func serve(
-        ready: @escaping StatusResponder.Check, health: @escaping StatusResponder.Check,
-        _ body: @Sendable () async throws -> Void
+        ready: @escaping @Sendable () async -> String?,
+        health: @escaping @Sendable () async -> String?, _ body: @Sendable () async throws -> Void
     ) async throws {
-        let responder = StatusResponder(
-            health: health, ready: ready, metrics: { MetricRegistry.shared.text })
-        try await serve(http: { responder.setUp($0) }, body)
+        let metrics = metrics
+        let service = HTTPService(
+            endpoints: NodeEndpoints(
+                health: { NodeEndpoints.Verdict(problem: await health()) },
+                readiness: { NodeEndpoints.Verdict(problem: await ready()) },
+                metrics: { metrics.text }),
+            logger: logger, clocks: clocks)
+        try await serve(http: service.initializer) {
+            async let _: Void = service.run()
+            let result: Result<Void, any Error>
+            do { result = .success(try await body()) } catch { result = .failure(error) }
+            await service.shutdown(atMost: Self.statusStopTime)
+            try result.get()
+        }
     }
 
     /// The same with HTTP of the role's own.

@@ -19,10 +19,9 @@ enum StorageAssembly {
                 clocks: base.clocks, logger: base.logger, seeds: base.seeds,
                 cluster: directory.identity.cluster,
                 clusterIsKnown: { try directory.join($0) }))
-        let label = configuration.label
-        MetricRegistry.shared.add {
+        base.metrics.add {
             guard let (usage, counters) = node.figures else { return [] }
-            return samples(usage, counters, node: label)
+            return samples(usage, counters)
         }
         try await base.serve(
             ready: { await node.isReady() ? nil : node.problem ?? "not part of the cluster yet" },
@@ -33,18 +32,17 @@ enum StorageAssembly {
     }
 
     private static func samples(
-        _ usage: ChunkStoreUsage, _ counters: ChunkStoreCounters, node: String
+        _ usage: ChunkStoreUsage, _ counters: ChunkStoreCounters
     ) -> [MetricRegistry.Sample] {
-        let dimensions = [("node", node)]
         func count(_ name: String, _ value: UInt64) -> MetricRegistry.Sample {
-            MetricRegistry.Sample("chunks.\(name)", dimensions, value, isCounter: true)
+            MetricRegistry.Sample("chunks.\(name)", [], value, isCounter: true)
         }
         return [
-            MetricRegistry.Sample("capacity.bytes", dimensions, usage.capacityBytes),
-            MetricRegistry.Sample("used.bytes", dimensions, usage.usedBytes),
-            MetricRegistry.Sample("free.bytes", dimensions, usage.freeBytes),
-            MetricRegistry.Sample("chunks.stored", dimensions, usage.chunkCount),
-            MetricRegistry.Sample("chunks.segments", dimensions, usage.segmentCount),
+            MetricRegistry.Sample("capacity.bytes", [], usage.capacityBytes),
+            MetricRegistry.Sample("used.bytes", [], usage.usedBytes),
+            MetricRegistry.Sample("free.bytes", [], usage.freeBytes),
+            MetricRegistry.Sample("chunks.stored", [], usage.chunkCount),
+            MetricRegistry.Sample("chunks.segments", [], usage.segmentCount),
             count("written", counters.chunksWritten),
             count("written.bytes", counters.bytesWritten),
             count("read.bytes", counters.bytesRead),
