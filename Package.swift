@@ -172,7 +172,9 @@ let package = Package(
                 nioEmbedded,
             ]),
         tests("Coordinator", ["Coordinator", "ClusterView", "Wire", nioPosix, logging]),
-        tests("StorageNode", ["StorageNode", "ClusterView", "Core", "Messages"]),
+        tests(
+            "StorageNode",
+            ["StorageNode", "ChunkStore", "ClusterView", "Core", "Messages", logging]),
         tests("Simulation", ["Simulation"]),
         tests("NodeConfiguration", ["NodeConfiguration", "Core", logging]),
         tests("Tidy", []),

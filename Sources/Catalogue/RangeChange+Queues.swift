@@ -42,8 +42,12 @@ extension RangeChange {
     /// Rows that are gone already are no error: the worker repeats after a crash.
     func garbageDone(_ command: ProtoGarbageDone) throws(SQLiteError) -> RangeResult {
         for number in command.rows {
-            guard let upload = try garbageUpload(number) else { continue }
-            if !upload.isEmpty { try removeParts(of: upload, upTo: Int64(Limits.partCountMax)) }
+            guard let row = try garbageRow(number) else { continue }
+            if row.upload.isEmpty {
+                try named.remove(row.chunks)
+            } else {
+                try removeParts(of: row.upload, upTo: Int64(Limits.partCountMax))
+            }
             try connection.statement("DELETE FROM garbage WHERE row = ?1")
                 .bind(1, Int64(number)).run()
             writer.registers[.garbageCount] -= 1
@@ -52,24 +56,56 @@ extension RangeChange {
     }
 
     func garbagePartsDone(_ command: ProtoGarbagePartsDone) throws(SQLiteError) -> RangeResult {
-        guard let upload = try garbageUpload(command.row), !upload.isEmpty else { return .done }
-        try removeParts(of: upload, upTo: Int64(command.upToPart))
+        guard let row = try garbageRow(command.row), !row.upload.isEmpty else { return .done }
+        try removeParts(of: row.upload, upTo: Int64(command.upToPart))
         return .done
     }
 
-    /// The row's upload, empty for a row of chunks; `nil` where there is no such row.
-    private func garbageUpload(_ number: UInt64) throws(SQLiteError) -> Data? {
-        let row = try connection.statement("SELECT upload FROM garbage WHERE row = ?1")
+    /// What the row names: an upload, or chunks; `nil` where there is no such row.
+    private func garbageRow(
+        _ number: UInt64
+    ) throws(SQLiteError) -> (upload: Data, chunks: [UInt8])? {
+        let row = try connection.statement("SELECT upload, chunks FROM garbage WHERE row = ?1")
         row.bind(1, Int64(number))
         defer { row.reset() }
-        return try row.step() ? row.data(0) : nil
+        return try row.step() ? (row.data(0), row.bytes(1)) : nil
     }
 
     private func removeParts(of upload: Data, upTo number: Int64) throws(SQLiteError) {
+        let bodies = try connection.statement(
+            "SELECT body FROM parts WHERE upload = ?1 AND number <= ?2 AND kind = 2")
+        bodies.bind(1, upload).bind(2, number)
+        defer { bodies.reset() }
+        while try bodies.step() {
+            var chunks: [UInt8] = []
+            try PartChunks.append(bodies.bytes(0), to: &chunks)
+            try named.remove(chunks)
+        }
         try connection.statement("DELETE FROM parts WHERE upload = ?1 AND number <= ?2")
             .bind(1, upload).bind(2, number).run()
         try connection.statement("DELETE FROM layouts WHERE upload = ?1 AND number <= ?2")
             .bind(1, upload).bind(2, number).run()
+    }
+
+    /// Repeating it, or an older one, changes nothing.
+    func raiseSweepFence(_ command: ProtoRaiseSweepFence) -> RangeResult {
+        let fence = max(writer.registers[.sweepFence], Int64(command.beforeS))
+        if fence != writer.registers[.sweepFence] { writer.registers[.sweepFence] = fence }
+        return .done
+    }
+
+    /// Refuses a body with a chunk that may have been swept: see decision 7.
+    func tooOld(_ body: ProtoBody) -> RangeResult? {
+        let fence = writer.registers[.sweepFence]
+        guard fence > 0 else { return nil }
+        for chunk in body.chunked.chunks {
+            if let id = ChunkID(bytes: chunk.id), Int64(id.born) < fence {
+                let seconds = fence - Int64(id.born)
+                return RangeResult(
+                    .chunkTooOld, "chunk \(id) was born \(seconds) s before the fence")
+            }
+        }
+        return nil
     }
 
     func repairDone(_ command: ProtoRepairDone) throws(SQLiteError) -> RangeResult {

@@ -28,6 +28,8 @@ extension RangeChange {
         guard try hasUpload(command.bucket, command.key, command.upload) else {
             return RangeResult(.noSuchUpload)
         }
+        if let failure = tooOld(command.part.body) { return failure }
+        try named.add(command.part.body)
         var garbage: [UInt8] = []
         try collectChunks(of: command.upload, number: Int64(command.part.number), into: &garbage)
         try queueGarbage(chunks: garbage)

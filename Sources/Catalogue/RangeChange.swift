@@ -10,6 +10,7 @@ struct RangeChange {
     let time: Int64
 
     var connection: SQLiteConnection { writer.connection }
+    var named: NamedChunks { NamedChunks(connection: connection) }
 
     /// What a new object replaces, or a delete removes.
     struct OldHead {
@@ -25,8 +26,10 @@ struct RangeChange {
 
     func put(_ command: ProtoPutObject) throws(SQLiteError) -> RangeResult {
         if try isFenced(command.bucket) { return RangeResult(.noSuchBucket) }
+        if let failure = tooOld(command.body) { return failure }
         let old = try find(command.bucket, command.key)
         if let failure = refusal(command.precondition, old, missing: .noSuchKey) { return failure }
+        try named.add(command.body)
         let head = Self.storedHead(command.head, time: time)
         try replace(
             old, bucket: command.bucket, key: command.key, head: command.head, storedHead: head,

@@ -32,6 +32,7 @@ enum RangeLimits {
         case .garbageDone(let command): return rows(command.rows)
         case .garbagePartsDone(let command): return rows([command.row])
         case .repairDone(let command): return rows(command.rows)
+        case .raiseSweepFence: return nil
         }
     }
 

@@ -6,9 +6,18 @@ import Messages
 /// command does is in the files beside this one.
 struct RangeMachine: StoreMachine {
     let applicationID: Int64 = 0x4453_5452  // "DSTR"
-    let schemaVersion: Int64 = 1
+    let schemaVersion: Int64 = 2
     let schema = RangeSchema.tables
-    let largeTables: Set<String> = ["heads", "bodies", "parts", "layouts", "commands"]
+    let largeTables: Set<String> = [
+        "heads", "bodies", "parts", "layouts", "named", "commands",
+    ]
+
+    /// Version 1 had no table of the chunks that are named.
+    func upgrade(from version: Int64, _ connection: SQLiteConnection) throws(SQLiteError) -> Bool {
+        guard version == 1 else { return false }
+        try NamedChunks(connection: connection).makeFromRows()
+        return true
+    }
 
     func execute(_ payload: [UInt8], in writer: StoreWriter) throws(SQLiteError) -> [UInt8] {
         guard let command = try? ProtoRangeCommand(serializedBytes: payload),
@@ -46,6 +55,7 @@ struct RangeMachine: StoreMachine {
         case .garbageDone(let command): return try change.garbageDone(command)
         case .garbagePartsDone(let command): return try change.garbagePartsDone(command)
         case .repairDone(let command): return try change.repairDone(command)
+        case .raiseSweepFence(let command): return change.raiseSweepFence(command)
         }
     }
 

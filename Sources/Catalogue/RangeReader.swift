@@ -24,6 +24,7 @@ struct RangeReader {
         case .listRepairs(let query): return try repairs(query)
         case .listFences(let query): return try fences(query)
         case .usage: return try usage()
+        case .findUnnamed(let query): return try unnamed(query)
         }
     }
 
@@ -163,6 +164,20 @@ struct RangeReader {
         var list = ProtoFenceList()
         while try rows.step() { list.buckets.append(RangeSchema.bucket(rows.integer(0))) }
         return Self.bytes { $0.fences = list }
+    }
+
+    private func unnamed(_ query: ProtoFindUnnamed) throws(SQLiteError) -> [UInt8] {
+        let ids = query.chunks.compactMap { ChunkID(bytes: $0) }
+        guard ids.count == query.chunks.count, ids.count <= CatalogueLimits.entriesPerAnswerMax
+        else { return Self.failure(.invalidCommand, "at most 1,000 chunks, of 16 bytes each") }
+        let fence = try Registers.read(.sweepFence, on: connection)
+        let named = NamedChunks(connection: connection)
+        var found = ProtoUnnamedChunks()
+        found.fenceS = UInt32(clamping: fence)
+        for (id, bytes) in zip(ids, query.chunks) where Int64(id.born) < fence {
+            if try !named.contains(id) { found.chunks.append(bytes) }
+        }
+        return Self.bytes { $0.unnamed = found }
     }
 
     private func usage() throws(SQLiteError) -> [UInt8] {

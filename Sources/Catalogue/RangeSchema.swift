@@ -3,6 +3,9 @@
 /// `heads` is what HEAD and LIST read: what a listing shows comes first in the row, then the head,
 /// then a short description of the body; inline and long bodies have rows of their own in `bodies`.
 enum RangeSchema {
+    /// Every chunk that a row of `heads`, `parts` or `garbage` names, under ``NamedChunks/key(_:)``.
+    static let named = "CREATE TABLE named (chunk BLOB PRIMARY KEY) WITHOUT ROWID"
+
     static let tables = [
         // A version of 0 is the null version; others will come before it (newest first).
         // checksum: algorithm << 1 | composite. kind: RangeBodyKind.
@@ -47,6 +50,7 @@ enum RangeSchema {
         )
         """,
         "CREATE TABLE repairs (row INTEGER PRIMARY KEY, chunk BLOB NOT NULL, node BLOB NOT NULL)",
+        named,
         """
         CREATE TABLE fences (
             bucket INTEGER PRIMARY KEY, fenced INTEGER NOT NULL, is_confirmed INTEGER NOT NULL

@@ -16,6 +16,7 @@ struct Registers {
         case garbageCount = 14
         case repairCount = 15
         case lastBody = 16
+        case sweepFence = 17
         // The system range.
         case revision = 30
         case epoch = 31

@@ -23,6 +23,8 @@ extension StoreFile {
             connection.ownCheckpoints()
             if isNew {
                 try StoreSchema.create(on: connection, machine: machine, identity: identity)
+            } else {
+                try StoreSchema.upgrade(connection, path: path, machine: machine)
             }
             return (try StoreWriter(connection: connection), try StoreSchema.note(on: connection))
         } catch let error as SQLiteError {

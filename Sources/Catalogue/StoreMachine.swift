@@ -5,6 +5,10 @@ protocol StoreMachine: Sendable {
     var applicationID: Int64 { get }
     /// Of the tables below. Another version in a file is refused.
     var schemaVersion: Int64 { get }
+    /// Brings the tables of an older version up to date, within a transaction.
+    ///
+    /// - Returns: `false` for a version that it does not know; then nothing was changed.
+    func upgrade(from version: Int64, _ connection: SQLiteConnection) throws(SQLiteError) -> Bool
     var schema: [String] { get }
     /// Tables that grow with the content; not read through at open in large files.
     var largeTables: Set<String> { get }
@@ -16,6 +20,12 @@ protocol StoreMachine: Sendable {
     func execute(_ payload: [UInt8], in writer: StoreWriter) throws(SQLiteError) -> [UInt8]
 
     func answer(_ query: [UInt8], on connection: SQLiteConnection) throws(SQLiteError) -> [UInt8]
+}
+
+extension StoreMachine {
+    func upgrade(from version: Int64, _ connection: SQLiteConnection) throws(SQLiteError) -> Bool {
+        false
+    }
 }
 
 /// The one connection that writes, and what it keeps in memory.

@@ -41,7 +41,7 @@ enum StoreSchema {
                     path: path, detail: "the file was not written by this kind of store")
             }
             let version = try connection.integer("PRAGMA user_version") ?? 0
-            guard version == machine.schemaVersion else {
+            guard (1...machine.schemaVersion).contains(version) else {
                 throw CatalogueError.unknownSchema(
                     path: path, found: Int(version), known: Int(machine.schemaVersion))
             }
@@ -59,6 +59,22 @@ enum StoreSchema {
         } catch {
             throw .failed(path: path, detail: "\(error)")
         }
+    }
+
+    /// Brings the tables of an older version up to date: all of it, or nothing.
+    static func upgrade(
+        _ connection: SQLiteConnection, path: String, machine: any StoreMachine
+    ) throws {
+        let version = try connection.integer("PRAGMA user_version") ?? 0
+        guard version < machine.schemaVersion else { return }
+        try connection.execute("BEGIN IMMEDIATE")
+        guard try machine.upgrade(from: version, connection) else {
+            try connection.execute("ROLLBACK")
+            throw CatalogueError.unknownSchema(
+                path: path, found: Int(version), known: Int(machine.schemaVersion))
+        }
+        try connection.execute("PRAGMA user_version = \(machine.schemaVersion)")
+        try connection.execute("COMMIT")
     }
 
     private static func checkIntegrity(

@@ -55,6 +55,15 @@ package final class CatalogueClient: Sendable {
         return try decode(reply.answer)
     }
 
+    /// Asks the leader of one range which chunks nothing in it names.
+    package func sweep(
+        _ request: ProtoSweepRequest, deadline: NIODeadline
+    ) async throws(CatalogueClientError) -> ProtoSweepReply {
+        try await ask(
+            .sweep, request, RangeID(rawValue: request.range), deadline: deadline,
+            isIdempotent: true)
+    }
+
     private func decode<Value: SwiftProtobuf.Message>(
         _ bytes: Data
     ) throws(CatalogueClientError) -> Value {
@@ -186,5 +195,6 @@ protocol CatalogueReply: SwiftProtobuf.Message {
 
 extension ProtoProposeReply: CatalogueReply {}
 extension ProtoQueryReply: CatalogueReply {}
+extension ProtoSweepReply: CatalogueReply {}
 extension ProtoHeartbeatReply: CatalogueReply {}
 extension ProtoWatchReply: CatalogueReply {}

@@ -17,16 +17,20 @@ package final class Coordinator: Service {
         package var policy: FormationCore.Policy
         /// How long chunks of overwritten and deleted objects stay for their readers.
         package var garbageGraceMilliseconds: Int64
+        /// SWEEP_AGE: chunks that nothing names are removed once they are older.
+        package var sweepAgeMilliseconds: Int64
 
         package init(
             me: FormationProposal.Member, version: String, directory: String,
-            policy: FormationCore.Policy, garbageGraceMilliseconds: Int64
+            policy: FormationCore.Policy, garbageGraceMilliseconds: Int64,
+            sweepAgeMilliseconds: Int64
         ) {
             self.me = me
             self.version = version
             self.directory = directory
             self.policy = policy
             self.garbageGraceMilliseconds = garbageGraceMilliseconds
+            self.sweepAgeMilliseconds = sweepAgeMilliseconds
         }
     }
 
@@ -168,6 +172,12 @@ package final class Coordinator: Service {
         routes.on(.watch) { call in call.respond { try await watch.answer($0) } }
         routes.on(.heartbeat) { call in
             call.respond { try await keeper.heard(try $0.decode(), from: $0.peer) }
+        }
+        let sweep = SweepService(
+            consensus: consensus, clocks: base.clocks, logger: base.logger,
+            ageMilliseconds: configuration.sweepAgeMilliseconds)
+        routes.on(.sweep) { call in
+            call.respond { try await sweep.answer(try $0.decode(), deadline: $0.deadline) }
         }
         routes.on(.status) { call in call.respond { _ in try await status.answer() } }
         base.server.setRoutes(routes)

@@ -120,8 +120,13 @@ package struct UploadID: Identifier128 {
     }
 }
 
-/// One chunk: its partition in the first 12 bits, then 4 zero bits, then 112 random bits. Never
-/// reused.
+/// One chunk. Never reused.
+///
+/// ```
+/// | partition 12 | zeros 4 | born 32 | random 80 |
+/// ```
+///
+/// `born` is what makes it safe to sweep chunks that nothing names: see decision 7.
 package struct ChunkID: Identifier128 {
     package let high: UInt64
     package let low: UInt64
@@ -130,13 +135,22 @@ package struct ChunkID: Identifier128 {
         self.low = low
     }
 
-    package init(partition: PartitionID, using random: inout some RandomNumberGenerator) {
+    /// - Parameter time: By the clock of whoever begins to write it; 1970 to 2106, clamped.
+    package init(
+        partition: PartitionID, born time: WallTime,
+        using random: inout some RandomNumberGenerator
+    ) {
         let bits: UInt64 = random.next()
-        self.high = UInt64(partition.rawValue) << 52 | bits >> 16
+        let born = UInt32(clamping: time.milliseconds / 1000)
+        self.high = UInt64(partition.rawValue) << 52 | UInt64(born) << 16 | bits >> 48
         self.low = random.next()
     }
 
     package var partition: PartitionID { PartitionID(rawValue: UInt16(high >> 52))! }
+
+    /// Seconds since 1970 when its first writer drew the id, by that writer's clock. Within a
+    /// partition, ids are in the order of it.
+    package var born: UInt32 { UInt32(truncatingIfNeeded: high >> 16) }
 }
 
 /// One of the 4,096 parts that the chunk space is cut into: the unit of placement.

@@ -47,11 +47,20 @@ extension NodeConfiguration {
                 .replicationFactor, "one copy of each chunk is lost with its disk",
                 "write 3 unless the data can be made again")
         }
+        checkTimes(&reader)
+    }
+
+    private func checkTimes(_ reader: inout SettingReader) {
         if garbageGrace < .seconds(60) {
             reader.warn(
                 .garbageGrace,
                 "a download longer than this breaks when its object is overwritten",
                 "write 1m or more unless this is a test")
+        }
+        if sweepAge < .seconds(3600) {
+            reader.warn(
+                .sweepAge, "an upload that takes longer than this is refused at its end",
+                "write 1h or more unless this is a test")
         }
     }
 

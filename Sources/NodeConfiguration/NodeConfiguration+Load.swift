@@ -49,6 +49,7 @@ extension NodeConfiguration {
             metadataRanges: reader.whole(.metadataRanges, in: 1...64) ?? 1,
             repairDelay: reader.duration(.repairDelay, in: .seconds(10)...week) ?? week,
             garbageGrace: reader.duration(.garbageGrace, in: .seconds(1)...week) ?? week,
+            sweepAge: reader.duration(.sweepAge, in: .seconds(1)...year) ?? year,
             logLevel: reader.choice(.logLevel, of: Logger.Level.self) ?? .info,
             logFormat: reader.choice(.logFormat, of: LogFormat.self) ?? .auto)
         if let role { configuration.check(role, &reader) }
@@ -57,6 +58,7 @@ extension NodeConfiguration {
 
     /// Less holds not even one segment per disk and the index.
     package static let capacityBytesMin = 64 << 20
+    private static let year = Duration.seconds(365 * 86400)
     private static let week = Duration.seconds(7 * 86400)
     private static let standIn = HostPort(host: "0.0.0.0", port: HostPort.defaultPort)
 

@@ -38,6 +38,7 @@ package struct NodeConfiguration: Sendable, Equatable {
     package var metadataRanges: Int
     package var repairDelay: Duration
     package var garbageGrace: Duration
+    package var sweepAge: Duration
     package var logLevel: Logger.Level
     package var logFormat: LogFormat
 

@@ -36,6 +36,10 @@ extension Setting {
         case .metadataRanges: "Ranges that a new cluster cuts its object index into, 1 to 64."
         case .repairDelay: "How long a node may be away before its copies are made elsewhere."
         case .garbageGrace: "How long chunks of deleted objects are kept."
+        case .sweepAge:
+            "How long chunks that no object names are kept; an upload (of an object, or of one "
+                + "part) that takes longer is refused. Coordinators and storage nodes, the same on "
+                + "all."
         case .logLevel: "trace, debug, info, notice, warning, error or critical."
         case .logFormat: "text, json, or auto: text on a terminal, JSON otherwise."
         }

@@ -25,6 +25,7 @@ package enum Setting: String, CaseIterable, Sendable {
     case metadataRanges = "METADATA_RANGES"
     case repairDelay = "REPAIR_DELAY"
     case garbageGrace = "GARBAGE_GRACE"
+    case sweepAge = "SWEEP_AGE"
     case logLevel = "LOG_LEVEL"
     case logFormat = "LOG_FORMAT"
 
@@ -85,6 +86,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .metadataRanges: "4"
         case .repairDelay: "10m"
         case .garbageGrace: "10m"
+        case .sweepAge: "24h"
         case .logLevel: "info"
         case .logFormat: "auto"
         case .nodeType, .nodeID, .advertiseAddress, .seedNodes, .capacity, .clusterSecret,

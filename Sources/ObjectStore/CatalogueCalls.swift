@@ -135,6 +135,10 @@ extension ObjectStoreError {
         case .bucketNotEmpty: self = .bucketNotEmpty
         case .bucketAlreadyExists: self = .bucketAlreadyExists
         case .tooMany: self = .slowDown("a limit of the catalogue: \(detail)")
+        case .chunkTooOld:
+            self = .slowDown(
+                "storing the bytes took longer than SWEEP_AGE, or this gateway's clock is behind: "
+                    + detail)
         case .noSuchAccessKey, .staleEpoch, .noSuchNode, .duplicateNodeLabel:
             self = .damaged("the catalogue answers \(failure) to a question about objects")
         case .invalidCommand:

@@ -57,7 +57,8 @@ struct ChunkUpload {
             let choice = PartitionChoice.choose(
                 snapshot, avoiding: writing.avoided.current(now: now), random: &random)
         else { throw .slowDown("no partition has enough nodes that take chunks") }
-        let chunk = ChunkID(partition: choice.partition, using: &random)
+        let chunk = ChunkID(
+            partition: choice.partition, born: writing.clocks.wall, using: &random)
         let fanOut = ChunkFanOut(
             choice: choice, clocks: writing.clocks, avoided: writing.avoided)
         writing.watch.add(fanOut)

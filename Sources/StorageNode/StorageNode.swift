@@ -22,6 +22,8 @@ package final class StorageNode: Service {
         package var capacityBytes: Int
         /// How long chunks stay after their partition has moved away.
         package var strayGraceMilliseconds: UInt64 = 60_000
+        /// SWEEP_AGE: how often this node sweeps. How old chunks must be is for the ranges to say.
+        package var sweepAge = Duration.seconds(24 * 3600)
 
         package init(
             node: NodeID, label: String, address: String, zone: String, version: String,
@@ -72,6 +74,7 @@ package final class StorageNode: Service {
     private let follower: ClusterFollower
     private let gate: WriteGate
     private let store = Mutex<ChunkStore?>(nil)
+    private let swept = SweepCounters()
     private let isStopping = Atomic(false)
     private let refusal = Mutex<String?>(nil)
 
@@ -102,6 +105,9 @@ package final class StorageNode: Service {
     package var figures: (usage: ChunkStoreUsage, counters: ChunkStoreCounters)? {
         store.withLock { $0 }.map { ($0.usage, $0.counters) }
     }
+
+    /// Chunks that this node has removed because nothing named them.
+    package var sweptChunks: UInt64 { swept.chunks }
 
     package func run() async throws {
         let store = try await ChunkStore.open(
@@ -136,6 +142,12 @@ package final class StorageNode: Service {
             me: configuration.node, store: store, gate: gate, pool: base.pool,
             clocks: base.clocks, logger: base.logger,
             graceMilliseconds: configuration.strayGraceMilliseconds)
+        let sweep = ChunkSweep(
+            store: store,
+            questions: SweepQuestions(
+                client: follower.client(), clocks: base.clocks),
+            map: { [gate] in gate.map }, pause: ChunkSweep.pause(age: configuration.sweepAge),
+            swept: swept, logger: base.logger)
         let heartbeats = Heartbeats(
             node: .of(configuration), pool: base.pool, follower: follower, logger: base.logger,
             report: { [self] in report(store) })
@@ -154,6 +166,7 @@ package final class StorageNode: Service {
                 }
             }
             group.addTask { try await strays.run() }
+            group.addTask { try await sweep.run() }
             group.addTask {
                 while !Task.isCancelled {
                     try await Task.sleep(for: StorageNodeLimits.maintenancePause)

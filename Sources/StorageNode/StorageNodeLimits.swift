@@ -25,6 +25,17 @@ package enum StorageNodeLimits {
     static let straysPerOffer = 16
     /// Partitions looked through for strays in one round.
     static let strayPartitionsPerRound = 64
+    /// Chunks that a sweep asks about at once, and the pause after each question: 2,000 a second,
+    /// so that the ranges' leaders hardly notice.
+    package static let sweepBatch = 1_000
+    static let sweepBatchPause = Duration.milliseconds(500)
+    /// Partitions listed in one go by a sweep, and the pause after them.
+    static let sweepPartitions = 16
+    static let sweepPartitionsPause = Duration.milliseconds(10)
+    /// Between two sweeps of a node: a quarter of SWEEP_AGE within these.
+    static let sweepPauseMin = Duration.seconds(1)
+    static let sweepPauseMax = Duration.seconds(6 * 3600)
+    static let sweepDeadline = TimeAmount.seconds(15)
     /// Writes under way that a graceful stop waits for.
     static let stopWait = Duration.seconds(10)
     /// A node with less room than this takes no new chunks.
@@ -35,6 +46,10 @@ package enum StorageNodeLimits {
         precondition(blocksOnLoopMax <= blocksPerPiece, "a small read is one piece")
         precondition(
             freeBytesMin >= 2 * Limits.sealedChunkBytesMax, "what has room takes a whole chunk")
+        precondition(
+            sweepBatch <= min(ChunkStoreLimits.deleteCountMax, ChunkStoreLimits.listCountMax),
+            "a batch of a sweep is listed and deleted at once")
+        precondition(sweepPauseMin <= sweepPauseMax, "sweeps have a pause")
         precondition(straysPerOffer <= chunksPerPull, "an offer is one pull")
         precondition(chunksPerPull <= ChunkStoreLimits.deleteCountMax, "pulls are small")
     }

@@ -10,6 +10,7 @@ package struct Method: RawRepresentable, Hashable, Sendable, CustomStringConvert
     package static let raftSnapshot = Method(rawValue: 2)
     package static let propose = Method(rawValue: 10)
     package static let query = Method(rawValue: 11)
+    package static let sweep = Method(rawValue: 12)
     // Cluster.
     package static let watch = Method(rawValue: 20)
     package static let heartbeat = Method(rawValue: 21)
@@ -60,6 +61,7 @@ package struct MethodRule: Sendable {
             .raftSnapshot: rule("raft.snapshot", .bulk, [.coordinator]),
             .propose: rule("catalogue.propose", .control, everyone),
             .query: rule("catalogue.query", .control, everyone),
+            .sweep: rule("catalogue.sweep", .control, [.storage]),
             .watch: rule("cluster.watch", .control, everyone),
             .heartbeat: rule("cluster.heartbeat", .control, everyone),
             .status: rule("cluster.status", .control, everyone),

@@ -48,7 +48,10 @@ struct CommandMaker {
 
     mutating func chunk() -> Data {
         let partition = PartitionID(rawValue: UInt16(random.next() % 4096))!
-        return Data(ChunkID(partition: partition, using: &random).bytes)
+        return Data(
+            ChunkID(
+                partition: partition, born: WallTime(milliseconds: time), using: &random
+            ).bytes)
     }
 
     mutating func chunked(_ size: Int) -> ProtoBody {
@@ -102,6 +105,10 @@ struct CommandMaker {
             $0.putObject.head = Self.head(text.utf8.count, etag: etag)
             $0.putObject.body = Self.inline(text)
         }
+    }
+
+    mutating func raiseFence(to seconds: UInt32) -> ProtoRangeCommand {
+        range { $0.raiseSweepFence.beforeS = seconds }
     }
 
     mutating func delete(_ keys: String..., bucket: UInt64 = 1) -> ProtoRangeCommand {
@@ -206,6 +213,24 @@ extension CatalogueStore {
         try ask { (query: inout ProtoRangeQuery) in
             query.listGarbage.olderThanMs = olderThan
         }.garbage.rows
+    }
+
+    /// Of `chunks`, those that the range says nothing names; raises the fence first.
+    func unnamed(_ chunks: [Data], fence: UInt32 = .max, make: inout CommandMaker) throws -> [Data]
+    {
+        _ = try apply(make.raiseFence(to: fence))
+        return try ask { (query: inout ProtoRangeQuery) in
+            query.findUnnamed.chunks = chunks
+        }.unnamed.chunks
+    }
+
+    func parts(of upload: Data, key: Data) throws -> [ProtoPart] {
+        try ask { (query: inout ProtoRangeQuery) in
+            query.listParts.bucket = 1
+            query.listParts.key = key
+            query.listParts.upload = upload
+            query.listParts.withBodies = true
+        }.parts.parts
     }
 
     func usage() throws -> ProtoRangeUsageFound {

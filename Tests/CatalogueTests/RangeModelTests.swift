@@ -43,6 +43,15 @@ struct RangeModelTests {
             case 8 where !uploads.isEmpty:
                 let index = Int.random(in: 0..<uploads.count, using: &make.random)
                 let upload = uploads.remove(at: index)
+                if Int.random(in: 0..<4, using: &make.random) == 0 {
+                    commands.append(
+                        make.range {
+                            $0.abortUpload.bucket = 1
+                            $0.abortUpload.key = Data(upload.key.utf8)
+                            $0.abortUpload.upload = upload.id
+                        })
+                    continue
+                }
                 let parts = upload.parts.sorted { $0.key < $1.key }
                 commands.append(
                     make.complete(
@@ -97,6 +106,44 @@ struct RangeModelTests {
         #expect(Int(usage.objectCount) == model.objects.count)
         #expect(Int(usage.objectBytes) == model.objects.values.reduce(0) { $0 + $1.size })
         try Self.expectEveryChunkOnce(store, seed: seed)
+        try Self.expectWhatIsNamed(store, Self.log(seed: seed, count: 250), seed: seed)
+    }
+
+    /// Of all chunks that were ever spoken of, those that no row names are known as such, and no
+    /// others.
+    private static func expectWhatIsNamed(
+        _ store: RangeStore, _ commands: [ProtoRangeCommand], seed: UInt64
+    ) throws {
+        var ever: Set<Data> = []
+        for command in commands {
+            ever.formUnion(command.putObject.body.chunkIDs)
+            ever.formUnion(command.putPart.part.body.chunkIDs)
+        }
+        var named: Set<Data> = []
+        for row in try store.list().objects {
+            let body = try store.get(String(decoding: row.key, as: UTF8.self)).object.body
+            named.formUnion(body.chunkIDs)
+            if case .multipart(let multipart) = body.kind {
+                for part in try store.parts(of: multipart.upload, key: row.key) {
+                    named.formUnion(part.body.chunkIDs)
+                }
+            }
+        }
+        let uploads = try store.ask { (query: inout ProtoRangeQuery) in
+            query.listUploads.bucket = 1
+            query.listUploads.limit = 1_000
+        }.uploads.uploads
+        for upload in uploads {
+            for part in try store.parts(of: upload.id, key: upload.key) {
+                named.formUnion(part.body.chunkIDs)
+            }
+        }
+        for row in try store.garbage() { named.formUnion(row.chunks) }
+        #expect(named.isSubset(of: ever))
+        var make = CommandMaker(seed: seed &+ 1_000)
+        make.time += 1_000_000
+        let unnamed = try store.unnamed(Array(ever), make: &make)
+        #expect(Set(unnamed) == ever.subtracting(named), "seed \(seed)")
     }
 
     /// A chunk is named by an object, by a part, or by the garbage queue; never by two of them.

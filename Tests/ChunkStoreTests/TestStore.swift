@@ -116,5 +116,7 @@ extension ChunkStore {
 
 func chunk(_ number: UInt64, partition: UInt16 = 7) -> ChunkID {
     var random = SeededRandom(seed: number)
-    return ChunkID(partition: PartitionID(rawValue: partition)!, using: &random)
+    return ChunkID(
+        partition: PartitionID(rawValue: partition)!, born: WallTime(milliseconds: 0),
+        using: &random)
 }

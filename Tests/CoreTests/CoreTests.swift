@@ -24,12 +24,22 @@ import Testing
         #expect(NodeID(hex: "xyz") == nil)
     }
 
-    @Test func `a chunk knows its partition`() {
+    @Test func `a chunk knows its partition and its birth`() {
         var random = SeededRandom(seed: 2)
         for partition in PartitionID.all {
-            let chunk = ChunkID(partition: partition, using: &random)
+            let time = Int64.random(in: 0..<4_294_967_296_000, using: &random)
+            let chunk = ChunkID(
+                partition: partition, born: WallTime(milliseconds: time), using: &random)
             #expect(chunk.partition == partition)
+            #expect(Int64(chunk.born) == time / 1000)
             #expect(chunk.high >> 48 & 15 == 0)
+        }
+        for (time, born) in [(-5_000, 0), (Int64.max, UInt32.max)] {
+            let chunk = ChunkID(
+                partition: PartitionID(rawValue: 4095)!, born: WallTime(milliseconds: time),
+                using: &random)
+            #expect(chunk.born == born)
+            #expect(chunk.partition.rawValue == 4095)
         }
         #expect(PartitionID(rawValue: 4096) == nil)
     }

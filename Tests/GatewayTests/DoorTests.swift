@@ -22,7 +22,8 @@ import Wire
         ) -> (ChunkID, ChunkWriteRequest, MonotonicTime) {
             var random = SystemRandomNumberGenerator()
             let partition = PartitionID(rawValue: 3)!
-            let chunk = ChunkID(partition: partition, using: &random)
+            let chunk = ChunkID(
+                partition: partition, born: WallTime(milliseconds: 0), using: &random)
             let deadline = MonotonicTime(
                 milliseconds: SystemClocks().monotonic.milliseconds + seconds * 1000)
             let request = ChunkWriteRequest(

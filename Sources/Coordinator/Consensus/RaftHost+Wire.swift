@@ -77,7 +77,8 @@ extension RaftHost: RunningConsensus {
 }
 
 extension ConsensusOutcome {
-    fileprivate var statusAndLeader: (ProtoCatalogueStatus, Data) {
+    /// As answers say it.
+    var statusAndLeader: (ProtoCatalogueStatus, Data) {
         switch self {
         case .done: (.done, Data())
         case .notLeader(let leader): (.notLeader, leader.map { Data($0.bytes) } ?? Data())

@@ -202,6 +202,45 @@ package nonisolated struct ProtoQueryReply: Sendable {
   package init() {}
 }
 
+/// catalogue.sweep: a storage node asks the leader of one range which of these chunks nothing in it
+/// names. Only chunks born before the range's fence are judged; the fence is raised to SWEEP_AGE
+/// before the earlier of the two clocks first.
+package nonisolated struct ProtoSweepRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var range: UInt32 = 0
+
+  /// the asker's clock
+  package var timeMs: Int64 = 0
+
+  /// at most 1,000; none: for the fence alone
+  package var chunks: [Data] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct ProtoSweepReply: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var status: ProtoCatalogueStatus = .unknown
+
+  package var leader: Data = Data()
+
+  package var fenceS: UInt32 = 0
+
+  package var unnamed: [Data] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 package nonisolated struct ProtoNodeLiveness: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -627,6 +666,91 @@ nonisolated extension ProtoQueryReply: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.status != rhs.status {return false}
     if lhs.leader != rhs.leader {return false}
     if lhs.answer != rhs.answer {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoSweepRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".SweepRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}range\0\u{3}time_ms\0\u{1}chunks\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.range) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.timeMs) }()
+      case 3: try { try decoder.decodeRepeatedBytesField(value: &self.chunks) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.range != 0 {
+      try visitor.visitSingularUInt32Field(value: self.range, fieldNumber: 1)
+    }
+    if self.timeMs != 0 {
+      try visitor.visitSingularInt64Field(value: self.timeMs, fieldNumber: 2)
+    }
+    if !self.chunks.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.chunks, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoSweepRequest, rhs: ProtoSweepRequest) -> Bool {
+    if lhs.range != rhs.range {return false}
+    if lhs.timeMs != rhs.timeMs {return false}
+    if lhs.chunks != rhs.chunks {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoSweepReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".SweepReply"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}status\0\u{1}leader\0\u{3}fence_s\0\u{1}unnamed\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.status) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.leader) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.fenceS) }()
+      case 4: try { try decoder.decodeRepeatedBytesField(value: &self.unnamed) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.status != .unknown {
+      try visitor.visitSingularEnumField(value: self.status, fieldNumber: 1)
+    }
+    if !self.leader.isEmpty {
+      try visitor.visitSingularBytesField(value: self.leader, fieldNumber: 2)
+    }
+    if self.fenceS != 0 {
+      try visitor.visitSingularUInt32Field(value: self.fenceS, fieldNumber: 3)
+    }
+    if !self.unnamed.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.unnamed, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoSweepReply, rhs: ProtoSweepReply) -> Bool {
+    if lhs.status != rhs.status {return false}
+    if lhs.leader != rhs.leader {return false}
+    if lhs.fenceS != rhs.fenceS {return false}
+    if lhs.unnamed != rhs.unnamed {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

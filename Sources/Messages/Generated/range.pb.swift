@@ -49,6 +49,9 @@ package nonisolated enum ProtoCatalogueFailure: SwiftProtobuf.Enum, Swift.CaseIt
 
   /// a limit on rows is reached
   case tooMany // = 15
+
+  /// born before the sweep's fence: may be gone already
+  case chunkTooOld // = 16
   case UNRECOGNIZED(Int)
 
   package init() {
@@ -73,6 +76,7 @@ package nonisolated enum ProtoCatalogueFailure: SwiftProtobuf.Enum, Swift.CaseIt
     case 13: self = .noSuchNode
     case 14: self = .duplicateNodeLabel
     case 15: self = .tooMany
+    case 16: self = .chunkTooOld
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -95,6 +99,7 @@ package nonisolated enum ProtoCatalogueFailure: SwiftProtobuf.Enum, Swift.CaseIt
     case .noSuchNode: return 13
     case .duplicateNodeLabel: return 14
     case .tooMany: return 15
+    case .chunkTooOld: return 16
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -117,6 +122,7 @@ package nonisolated enum ProtoCatalogueFailure: SwiftProtobuf.Enum, Swift.CaseIt
     .noSuchNode,
     .duplicateNodeLabel,
     .tooMany,
+    .chunkTooOld,
   ]
 
 }
@@ -431,6 +437,20 @@ package nonisolated struct ProtoRepairDone: Sendable {
   package init() {}
 }
 
+/// Chunks born before this second are refused to whoever would name them from now on, so that those
+/// that nothing names by then can be swept. It only ever rises.
+package nonisolated struct ProtoRaiseSweepFence: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var beforeS: UInt32 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 package nonisolated struct ProtoRangeCommand: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -541,6 +561,14 @@ package nonisolated struct ProtoRangeCommand: @unchecked Sendable {
     set {_uniqueStorage()._kind = .repairDone(newValue)}
   }
 
+  package var raiseSweepFence: ProtoRaiseSweepFence {
+    get {
+      if case .raiseSweepFence(let v)? = _storage._kind {return v}
+      return ProtoRaiseSweepFence()
+    }
+    set {_uniqueStorage()._kind = .raiseSweepFence(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -555,6 +583,7 @@ package nonisolated struct ProtoRangeCommand: @unchecked Sendable {
     case garbageDone(ProtoGarbageDone)
     case garbagePartsDone(ProtoGarbagePartsDone)
     case repairDone(ProtoRepairDone)
+    case raiseSweepFence(ProtoRaiseSweepFence)
 
   }
 
@@ -956,6 +985,35 @@ package nonisolated struct ProtoFenceList: Sendable {
   package init() {}
 }
 
+/// Which of these chunks nothing in this range names: no object, no part, not the garbage queue.
+package nonisolated struct ProtoFindUnnamed: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var chunks: [Data] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct ProtoUnnamedChunks: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// the sweep's fence as the answer saw it
+  package var fenceS: UInt32 = 0
+
+  /// of those asked for, born before the fence
+  package var chunks: [Data] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 package nonisolated struct ProtoRangeUsage: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1073,6 +1131,14 @@ package nonisolated struct ProtoRangeQuery: Sendable {
     set {kind = .usage(newValue)}
   }
 
+  package var findUnnamed: ProtoFindUnnamed {
+    get {
+      if case .findUnnamed(let v)? = kind {return v}
+      return ProtoFindUnnamed()
+    }
+    set {kind = .findUnnamed(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -1086,6 +1152,7 @@ package nonisolated struct ProtoRangeQuery: Sendable {
     case listRepairs(ProtoListRepairs)
     case listFences(ProtoListFences)
     case usage(ProtoRangeUsage)
+    case findUnnamed(ProtoFindUnnamed)
 
   }
 
@@ -1184,6 +1251,14 @@ package nonisolated struct ProtoRangeAnswer: @unchecked Sendable {
     set {_uniqueStorage()._kind = .usage(newValue)}
   }
 
+  package var unnamed: ProtoUnnamedChunks {
+    get {
+      if case .unnamed(let v)? = _storage._kind {return v}
+      return ProtoUnnamedChunks()
+    }
+    set {_uniqueStorage()._kind = .unnamed(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -1196,6 +1271,7 @@ package nonisolated struct ProtoRangeAnswer: @unchecked Sendable {
     case repairs(ProtoRepairList)
     case fences(ProtoFenceList)
     case usage(ProtoRangeUsageFound)
+    case unnamed(ProtoUnnamedChunks)
 
   }
 
@@ -1209,7 +1285,7 @@ package nonisolated struct ProtoRangeAnswer: @unchecked Sendable {
 fileprivate nonisolated let _protobuf_package = "dst.v1"
 
 nonisolated extension ProtoCatalogueFailure: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CATALOGUE_FAILURE_NONE\0\u{1}CATALOGUE_FAILURE_NO_SUCH_BUCKET\0\u{1}CATALOGUE_FAILURE_NO_SUCH_KEY\0\u{1}CATALOGUE_FAILURE_NO_SUCH_UPLOAD\0\u{1}CATALOGUE_FAILURE_PRECONDITION_FAILED\0\u{1}CATALOGUE_FAILURE_INVALID_PART\0\u{1}CATALOGUE_FAILURE_INVALID_PART_ORDER\0\u{1}CATALOGUE_FAILURE_ENTITY_TOO_SMALL\0\u{1}CATALOGUE_FAILURE_BUCKET_NOT_EMPTY\0\u{1}CATALOGUE_FAILURE_BUCKET_ALREADY_EXISTS\0\u{1}CATALOGUE_FAILURE_NO_SUCH_ACCESS_KEY\0\u{1}CATALOGUE_FAILURE_STALE_EPOCH\0\u{1}CATALOGUE_FAILURE_INVALID_COMMAND\0\u{1}CATALOGUE_FAILURE_NO_SUCH_NODE\0\u{1}CATALOGUE_FAILURE_DUPLICATE_NODE_LABEL\0\u{1}CATALOGUE_FAILURE_TOO_MANY\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CATALOGUE_FAILURE_NONE\0\u{1}CATALOGUE_FAILURE_NO_SUCH_BUCKET\0\u{1}CATALOGUE_FAILURE_NO_SUCH_KEY\0\u{1}CATALOGUE_FAILURE_NO_SUCH_UPLOAD\0\u{1}CATALOGUE_FAILURE_PRECONDITION_FAILED\0\u{1}CATALOGUE_FAILURE_INVALID_PART\0\u{1}CATALOGUE_FAILURE_INVALID_PART_ORDER\0\u{1}CATALOGUE_FAILURE_ENTITY_TOO_SMALL\0\u{1}CATALOGUE_FAILURE_BUCKET_NOT_EMPTY\0\u{1}CATALOGUE_FAILURE_BUCKET_ALREADY_EXISTS\0\u{1}CATALOGUE_FAILURE_NO_SUCH_ACCESS_KEY\0\u{1}CATALOGUE_FAILURE_STALE_EPOCH\0\u{1}CATALOGUE_FAILURE_INVALID_COMMAND\0\u{1}CATALOGUE_FAILURE_NO_SUCH_NODE\0\u{1}CATALOGUE_FAILURE_DUPLICATE_NODE_LABEL\0\u{1}CATALOGUE_FAILURE_TOO_MANY\0\u{1}CATALOGUE_FAILURE_CHUNK_TOO_OLD\0")
 }
 
 nonisolated extension ProtoPrecondition: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -1818,9 +1894,39 @@ nonisolated extension ProtoRepairDone: SwiftProtobuf.Message, SwiftProtobuf._Mes
   }
 }
 
+nonisolated extension ProtoRaiseSweepFence: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".RaiseSweepFence"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}before_s\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.beforeS) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.beforeS != 0 {
+      try visitor.visitSingularUInt32Field(value: self.beforeS, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoRaiseSweepFence, rhs: ProtoRaiseSweepFence) -> Bool {
+    if lhs.beforeS != rhs.beforeS {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension ProtoRangeCommand: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RangeCommand"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{3}time_ms\0\u{3}put_object\0\u{3}delete_objects\0\u{3}create_upload\0\u{3}put_part\0\u{3}complete_upload\0\u{3}abort_upload\0\u{3}fence_bucket\0\u{3}confirm_fence\0\u{3}garbage_done\0\u{3}garbage_parts_done\0\u{3}repair_done\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{3}time_ms\0\u{3}put_object\0\u{3}delete_objects\0\u{3}create_upload\0\u{3}put_part\0\u{3}complete_upload\0\u{3}abort_upload\0\u{3}fence_bucket\0\u{3}confirm_fence\0\u{3}garbage_done\0\u{3}garbage_parts_done\0\u{3}repair_done\0\u{3}raise_sweep_fence\0")
 
   fileprivate class _StorageClass {
     var _id: Data = Data()
@@ -2002,6 +2108,19 @@ nonisolated extension ProtoRangeCommand: SwiftProtobuf.Message, SwiftProtobuf._M
             _storage._kind = .repairDone(v)
           }
         }()
+        case 14: try {
+          var v: ProtoRaiseSweepFence?
+          var hadOneofValue = false
+          if let current = _storage._kind {
+            hadOneofValue = true
+            if case .raiseSweepFence(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._kind = .raiseSweepFence(v)
+          }
+        }()
         default: break
         }
       }
@@ -2064,6 +2183,10 @@ nonisolated extension ProtoRangeCommand: SwiftProtobuf.Message, SwiftProtobuf._M
       case .repairDone?: try {
         guard case .repairDone(let v)? = _storage._kind else { preconditionFailure() }
         try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+      }()
+      case .raiseSweepFence?: try {
+        guard case .raiseSweepFence(let v)? = _storage._kind else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
       }()
       case nil: break
       }
@@ -2945,6 +3068,71 @@ nonisolated extension ProtoFenceList: SwiftProtobuf.Message, SwiftProtobuf._Mess
   }
 }
 
+nonisolated extension ProtoFindUnnamed: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".FindUnnamed"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}chunks\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedBytesField(value: &self.chunks) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.chunks.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.chunks, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoFindUnnamed, rhs: ProtoFindUnnamed) -> Bool {
+    if lhs.chunks != rhs.chunks {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoUnnamedChunks: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".UnnamedChunks"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}fence_s\0\u{1}chunks\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.fenceS) }()
+      case 2: try { try decoder.decodeRepeatedBytesField(value: &self.chunks) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.fenceS != 0 {
+      try visitor.visitSingularUInt32Field(value: self.fenceS, fieldNumber: 1)
+    }
+    if !self.chunks.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.chunks, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoUnnamedChunks, rhs: ProtoUnnamedChunks) -> Bool {
+    if lhs.fenceS != rhs.fenceS {return false}
+    if lhs.chunks != rhs.chunks {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension ProtoRangeUsage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RangeUsage"
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap()
@@ -3016,7 +3204,7 @@ nonisolated extension ProtoRangeUsageFound: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension ProtoRangeQuery: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RangeQuery"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}get_object\0\u{3}list_objects\0\u{3}get_upload\0\u{3}list_parts\0\u{3}read_parts\0\u{3}list_uploads\0\u{3}list_garbage\0\u{3}list_repairs\0\u{3}list_fences\0\u{1}usage\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}get_object\0\u{3}list_objects\0\u{3}get_upload\0\u{3}list_parts\0\u{3}read_parts\0\u{3}list_uploads\0\u{3}list_garbage\0\u{3}list_repairs\0\u{3}list_fences\0\u{1}usage\0\u{3}find_unnamed\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3154,6 +3342,19 @@ nonisolated extension ProtoRangeQuery: SwiftProtobuf.Message, SwiftProtobuf._Mes
           self.kind = .usage(v)
         }
       }()
+      case 11: try {
+        var v: ProtoFindUnnamed?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .findUnnamed(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .findUnnamed(v)
+        }
+      }()
       default: break
       }
     }
@@ -3205,6 +3406,10 @@ nonisolated extension ProtoRangeQuery: SwiftProtobuf.Message, SwiftProtobuf._Mes
       guard case .usage(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
     }()
+    case .findUnnamed?: try {
+      guard case .findUnnamed(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -3219,7 +3424,7 @@ nonisolated extension ProtoRangeQuery: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension ProtoRangeAnswer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RangeAnswer"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}failure\0\u{1}detail\0\u{1}object\0\u{1}objects\0\u{1}upload\0\u{1}parts\0\u{1}uploads\0\u{1}garbage\0\u{1}repairs\0\u{1}fences\0\u{1}usage\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}failure\0\u{1}detail\0\u{1}object\0\u{1}objects\0\u{1}upload\0\u{1}parts\0\u{1}uploads\0\u{1}garbage\0\u{1}repairs\0\u{1}fences\0\u{1}usage\0\u{1}unnamed\0")
 
   fileprivate class _StorageClass {
     var _failure: ProtoCatalogueFailure = .none
@@ -3375,6 +3580,19 @@ nonisolated extension ProtoRangeAnswer: SwiftProtobuf.Message, SwiftProtobuf._Me
             _storage._kind = .usage(v)
           }
         }()
+        case 12: try {
+          var v: ProtoUnnamedChunks?
+          var hadOneofValue = false
+          if let current = _storage._kind {
+            hadOneofValue = true
+            if case .unnamed(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._kind = .unnamed(v)
+          }
+        }()
         default: break
         }
       }
@@ -3429,6 +3647,10 @@ nonisolated extension ProtoRangeAnswer: SwiftProtobuf.Message, SwiftProtobuf._Me
       case .usage?: try {
         guard case .usage(let v)? = _storage._kind else { preconditionFailure() }
         try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+      }()
+      case .unnamed?: try {
+        guard case .unnamed(let v)? = _storage._kind else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
       }()
       case nil: break
       }

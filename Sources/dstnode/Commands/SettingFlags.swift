@@ -65,6 +65,8 @@ struct SettingFlags: ParsableArguments {
     var repairDelay: String?
     @Option(help: "\(Setting.garbageGrace.summary)")
     var garbageGrace: String?
+    @Option(help: "\(Setting.sweepAge.summary)")
+    var sweepAge: String?
     @Option(help: "\(Setting.logLevel.summary)")
     var logLevel: String?
     @Option(help: "\(Setting.logFormat.summary)")
@@ -83,8 +85,8 @@ struct SettingFlags: ParsableArguments {
             (.formCluster, formCluster), (.rootAccessKey, rootAccessKey),
             (.rootSecretKey, rootSecretKeyFile), (.encryptionKey, encryptionKeyFile),
             (.s3Region, s3Region), (.s3Domain, s3Domain), (.metadataRanges, metadataRanges),
-            (.repairDelay, repairDelay), (.garbageGrace, garbageGrace), (.logLevel, logLevel),
-            (.logFormat, logFormat),
+            (.repairDelay, repairDelay), (.garbageGrace, garbageGrace), (.sweepAge, sweepAge),
+            (.logLevel, logLevel), (.logFormat, logFormat),
         ]
         return Dictionary(
             uniqueKeysWithValues: all.compactMap { setting, text in

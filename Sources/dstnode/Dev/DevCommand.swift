@@ -14,13 +14,13 @@ struct DevCommand: AsyncParsableCommand {
             State is kept in --home: data, generated secrets, client.env for stock S3 clients. \
             DST_GATEWAY_PORTS (9000,9001), DST_NODE_PORTS (9010,9011,…,9017) and DST_CAPACITY \
             (20GB for each storage node) change the defaults; REPAIR_DELAY, GARBAGE_GRACE, \
-            METADATA_RANGES, LOG_LEVEL and LOG_FORMAT are handed to all nodes.
+            SWEEP_AGE, METADATA_RANGES, LOG_LEVEL and LOG_FORMAT are handed to all nodes.
             """)
 
     /// Settings that are handed on from the environment.
     static let handedOn: [Setting] = [
-        .repairDelay, .garbageGrace, .metadataRanges, .replicationFactor, .s3Region, .s3Domain,
-        .clusterName, .logLevel, .logFormat,
+        .repairDelay, .garbageGrace, .sweepAge, .metadataRanges, .replicationFactor, .s3Region,
+        .s3Domain, .clusterName, .logLevel, .logFormat,
     ]
 
     @Option(help: "Directory of the cluster's state.")

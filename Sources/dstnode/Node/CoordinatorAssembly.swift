@@ -16,7 +16,8 @@ enum CoordinatorAssembly {
             Coordinator.Configuration(
                 me: member(base), version: NodeBase.version, directory: directory.path,
                 policy: policy(configuration, now: base.clocks.wall),
-                garbageGraceMilliseconds: configuration.garbageGrace.nanoseconds / 1_000_000),
+                garbageGraceMilliseconds: configuration.garbageGrace.nanoseconds / 1_000_000,
+                sweepAgeMilliseconds: configuration.sweepAge.nanoseconds / 1_000_000),
             on: Coordinator.Foundation(
                 pool: base.pool, server: base.server, addresses: base.addresses,
                 clocks: base.clocks, logger: base.logger, seeds: base.seeds,

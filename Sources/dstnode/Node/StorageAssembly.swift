@@ -8,12 +8,14 @@ enum StorageAssembly {
     static func run(_ base: NodeBase) async throws {
         let configuration = base.configuration
         let directory = base.directory
+        var settings = StorageNode.Configuration(
+            node: directory.identity.node, label: configuration.label,
+            address: configuration.advertiseAddress.description, zone: configuration.zone,
+            version: NodeBase.version, directory: directory.path,
+            capacityBytes: configuration.capacityBytes)
+        settings.sweepAge = configuration.sweepAge
         let node = StorageNode(
-            StorageNode.Configuration(
-                node: directory.identity.node, label: configuration.label,
-                address: configuration.advertiseAddress.description, zone: configuration.zone,
-                version: NodeBase.version, directory: directory.path,
-                capacityBytes: configuration.capacityBytes),
+            settings,
             on: StorageNode.Foundation(
                 pool: base.pool, server: base.server, addresses: base.addresses,
                 clocks: base.clocks, logger: base.logger, seeds: base.seeds,
@@ -21,7 +23,7 @@ enum StorageAssembly {
                 clusterIsKnown: { try directory.join($0) }))
         base.metrics.add {
             guard let (usage, counters) = node.figures else { return [] }
-            return samples(usage, counters)
+            return samples(usage, counters, swept: node.sweptChunks)
         }
         try await base.serve(
             ready: { await node.isReady() ? nil : node.problem ?? "not part of the cluster yet" },
@@ -32,7 +34,7 @@ enum StorageAssembly {
     }
 
     private static func samples(
-        _ usage: ChunkStoreUsage, _ counters: ChunkStoreCounters
+        _ usage: ChunkStoreUsage, _ counters: ChunkStoreCounters, swept: UInt64
     ) -> [MetricRegistry.Sample] {
         func count(_ name: String, _ value: UInt64) -> MetricRegistry.Sample {
             MetricRegistry.Sample("chunks.\(name)", [], value, isCounter: true)
@@ -47,6 +49,7 @@ enum StorageAssembly {
             count("written.bytes", counters.bytesWritten),
             count("read.bytes", counters.bytesRead),
             count("deleted", counters.chunksDeleted),
+            count("swept", swept),
             count("commit.groups", counters.commitGroups),
             count("syncs", counters.segmentSyncs + counters.tombstoneSyncs),
             count("corrupt.blocks", counters.corruptBlocks),
