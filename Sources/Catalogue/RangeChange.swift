@@ -61,6 +61,35 @@ struct RangeChange {
         return RangeResult(deletedCount: count)
     }
 
+    /// New headers and metadata; the body, and all that describes it, stays as the row has it.
+    func replaceHead(_ command: ProtoReplaceHead) throws(SQLiteError) -> RangeResult {
+        if try isFenced(command.bucket) { return RangeResult(.noSuchBucket) }
+        let row = try connection.statement(
+            "SELECT head FROM heads WHERE bucket = ?1 AND key = ?2 AND version = 0")
+        row.bind(1, RangeSchema.column(command.bucket)).bind(2, command.key)
+        defer { row.reset() }
+        guard try row.step() else { return RangeResult(.noSuchKey) }
+        guard var head = try? ProtoObjectHead(serializedBytes: row.bytes(0)) else {
+            throw SQLiteError.damage("a head cannot be decoded")
+        }
+        guard head.etag == command.ifEtag, head.modifiedMs == command.ifModifiedMs else {
+            return RangeResult(.preconditionFailed)
+        }
+        row.reset()
+        head.headers = command.headers
+        head.userMetadata = command.userMetadata
+        head.modifiedMs = command.modifiedMs
+        let stored = Self.storedHead(head, time: time)
+        try connection.statement(
+            """
+            UPDATE heads SET modified = ?3, head = ?4
+            WHERE bucket = ?1 AND key = ?2 AND version = 0
+            """
+        ).bind(1, RangeSchema.column(command.bucket)).bind(2, command.key)
+            .bind(3, head.modifiedMs == 0 ? time : head.modifiedMs).bind(4, stored).run()
+        return .done
+    }
+
     /// The head as it is kept and answered: with a time.
     static func storedHead(_ head: ProtoObjectHead, time: Int64) -> [UInt8] {
         var head = head

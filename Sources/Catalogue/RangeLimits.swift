@@ -33,6 +33,13 @@ enum RangeLimits {
         case .garbagePartsDone(let command): return rows([command.row])
         case .repairDone(let command): return rows(command.rows)
         case .raiseSweepFence: return nil
+        case .replaceHead(let command):
+            return key(command.key) ?? time(command.modifiedMs)
+                ?? head(
+                    .with {
+                        $0.headers = command.headers
+                        $0.userMetadata = command.userMetadata
+                    })
         }
     }
 

@@ -55,6 +55,7 @@ struct RangeMachine: StoreMachine {
         case .garbageDone(let command): return try change.garbageDone(command)
         case .garbagePartsDone(let command): return try change.garbagePartsDone(command)
         case .repairDone(let command): return try change.repairDone(command)
+        case .replaceHead(let command): return try change.replaceHead(command)
         case .raiseSweepFence(let command): return change.raiseSweepFence(command)
         }
     }

@@ -56,7 +56,8 @@ package struct HeadResult: Sendable {
     package let isPartial: Bool
 }
 
-/// CopyObject, within this store: the bytes stream through this process.
+/// CopyObject, within this store: the bytes stream through this process, unless an object is copied
+/// to itself.
 package struct CopyRequest: Sendable {
     package var source: ObjectAddress
     package var destination: ObjectAddress

@@ -78,6 +78,13 @@ extension ObjectService {
 }
 
 extension WriteConditions {
+    /// What the catalogue checks at apply, against an object that was read.
+    func check(_ info: ObjectInfo) throws(ObjectStoreError) {
+        if ifNoneMatchAny { throw .preconditionFailed(condition: "If-None-Match") }
+        guard let ifMatch, ifMatch != "*", ifMatch != info.etag else { return }
+        throw .preconditionFailed(condition: "If-Match")
+    }
+
     var proto: ProtoPrecondition {
         var proto = ProtoPrecondition()
         proto.ifMatch = ifMatch ?? ""

@@ -18,6 +18,8 @@ package enum ObjectStoreLimits {
     package static let readRoundPause: UInt64 = 200
     /// Random partitions looked at before all are.
     package static let partitionDrawsMax = 64
+    /// Times that new metadata is tried for an object that changes meanwhile.
+    package static let headAttemptsMax = 8
     /// Keys in one deleteMany; entries in one page of a list.
     package static let pageEntriesMax = 1000
     /// Parts in one look-up of a multipart body.

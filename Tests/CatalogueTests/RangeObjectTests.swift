@@ -29,6 +29,56 @@ struct RangeObjectTests {
         #expect(try store.get("a/b", bucket: 2).failure == .noSuchKey)
     }
 
+    @Test mutating func `new metadata leaves the body where it is`() throws {
+        let body = make.chunked(300 << 20)
+        let put = make.range {
+            $0.putObject.bucket = 1
+            $0.putObject.key = Data("k".utf8)
+            $0.putObject.head = CommandMaker.head(300 << 20, etag: "x")
+            $0.putObject.head.checksum.value = Data([1, 2, 3, 4])
+            $0.putObject.body = body
+        }
+        let stored = try store.apply(put).head
+        func replace(_ make: inout CommandMaker, etag: String, key: String = "k")
+            -> ProtoRangeCommand
+        {
+            make.range {
+                $0.replaceHead.bucket = 1
+                $0.replaceHead.key = Data(key.utf8)
+                $0.replaceHead.ifEtag = etag
+                $0.replaceHead.ifModifiedMs = stored.modifiedMs
+                $0.replaceHead.modifiedMs = stored.modifiedMs + 7
+                $0.replaceHead.userMetadata = [.with { $0.name = "a" }]
+            }
+        }
+        let usage = try store.usage()
+        #expect(try store.apply(replace(&make, etag: "y")).failure == .preconditionFailed)
+        #expect(try store.apply(replace(&make, etag: "x", key: "z")).failure == .noSuchKey)
+        #expect(try store.get("k").object.head == stored)
+        let change = replace(&make, etag: "x")
+        #expect(try store.apply(change).failure == .none)
+        // The row has another time now.
+        #expect(try store.apply(replace(&make, etag: "x")).failure == .preconditionFailed)
+        #expect(try store.apply(change).failure == .none)
+        let found = try store.get("k").object
+        #expect(found.body == body)
+        #expect(
+            found.head
+                == ProtoObjectHead.with {
+                    $0 = stored
+                    $0.modifiedMs += 7
+                    $0.userMetadata = change.replaceHead.userMetadata
+                })
+        #expect(try store.list().objects.map(\.modifiedMs) == [found.head.modifiedMs])
+        #expect(try store.garbage().isEmpty)
+        #expect(try store.usage() == usage)
+        _ = try store.apply(make.delete("k"))
+        #expect(try store.garbage().flatMap(\.chunks) == body.chunkIDs)
+        let fence = make.range { $0.fenceBucket.bucket = 1 }
+        #expect(try store.apply(fence).failure == .none)
+        #expect(try store.apply(replace(&make, etag: "x")).failure == .noSuchBucket)
+    }
+
     @Test mutating func `inline bodies of any size come back, the empty one too`() throws {
         for size in [0, 1, 255, 256, 4096, Limits.inlineBytesMax] {
             let text = String(repeating: "x", count: size)

@@ -1,6 +1,7 @@
 """Stock clients do their daily work: aws-cli, boto3, rclone, s3cmd."""
 
 import hashlib
+import io
 import os
 import subprocess
 import unittest
@@ -229,6 +230,37 @@ class Clients:
         )
         got = client.head_object(Bucket=bucket, Key="m2")
         self.assertEqual(got["Metadata"], {"colour": "red"})
+
+    def test_copy_onto_itself(self):
+        """an object copied onto itself gets new metadata and keeps its bytes, in parts or not"""
+        bucket, client = self.bucket(), self.cluster.s3()
+        body = content("self", 11 * MIB)
+        client.put_object(Bucket=bucket, Key="plain", Body=body, Metadata={"a": "1"})
+        client.upload_fileobj(
+            io.BytesIO(body),
+            bucket,
+            "parts",
+            Config=boto3.s3.transfer.TransferConfig(multipart_chunksize=5 * MIB),
+        )
+        for key in ("plain", "parts"):
+            source = {"Bucket": bucket, "Key": key}
+            before = client.head_object(Bucket=bucket, Key=key)
+            with self.assertRaises(ClientError) as raised:
+                client.copy_object(Bucket=bucket, Key=key, CopySource=source)
+            self.assertEqual(raised.exception.response["Error"]["Code"], "InvalidRequest")
+            client.copy_object(
+                Bucket=bucket,
+                Key=key,
+                CopySource=source,
+                Metadata={"a": "2"},
+                ContentType="text/z",
+                MetadataDirective="REPLACE",
+            )
+            got = client.get_object(Bucket=bucket, Key=key)
+            self.assertEqual(got["Metadata"], {"a": "2"})
+            self.assertEqual(got["ContentType"], "text/z")
+            self.assertEqual(got["ETag"], before["ETag"])
+            self.assertEqual(got["Body"].read() == body, True)
 
     def test_listing(self):
         """listings are ordered by bytes, cut by prefix and delimiter, and paged exactly"""

@@ -188,9 +188,21 @@ extension ModelCatalogue.State {
             }
             fenced.insert(fence.bucket)
         case .confirmFence(let fence): confirmed.insert(fence.bucket)
+        case .replaceHead(let change): result.failure = replaceHead(change)
         default: result.failure = .invalidCommand
         }
         return result
+    }
+
+    private mutating func replaceHead(_ change: ProtoReplaceHead) -> ProtoCatalogueFailure {
+        if fenced.contains(change.bucket) { return .noSuchBucket }
+        guard let object = objects[change.bucket]?[change.key] else { return .noSuchKey }
+        guard object.head.etag == change.ifEtag, object.head.modifiedMs == change.ifModifiedMs
+        else { return .preconditionFailed }
+        objects[change.bucket]?[change.key]?.head.headers = change.headers
+        objects[change.bucket]?[change.key]?.head.userMetadata = change.userMetadata
+        objects[change.bucket]?[change.key]?.head.modifiedMs = change.modifiedMs
+        return .none
     }
 
     private func check(

@@ -130,8 +130,12 @@ import Testing
             // As S3 answers.
         }
         request.replacement = ObjectAttributes(userMetadata: [name])
+        let named = Set(world.catalogue.named)
         let replaced = try await world.service.copy(request)
         #expect(replaced.headers.isEmpty && replaced.userMetadata == [name])
+        // Not a byte was written, nor left behind.
+        #expect(Set(world.catalogue.named) == named)
+        #expect(replaced.etag == plain.etag && replaced.checksum == plain.checksum)
         for key in ["k", "c"] {
             let got = try await world.get(key)
             #expect(got == bytes)
@@ -147,5 +151,40 @@ import Testing
             throws: ObjectStoreError.preconditionFailed(
                 condition: "x-amz-copy-source-If-None-Match")
         ) { try await world.service.copy(request) }
+    }
+
+    @Test func `a copy to itself holds its conditions, and rewrites for another checksum`()
+        async throws
+    {
+        let world = try await world()
+        let bytes = pattern(200_000)
+        let info = try await world.put("k", bytes) { $0.checksum = .crc32 }
+        let address = try world.address("k")
+        var request = CopyRequest(from: address, to: address)
+        request.replacement = ObjectAttributes()
+        request.conditions = WriteConditions(ifNoneMatchAny: true)
+        await #expect(
+            throws: ObjectStoreError.preconditionFailed(condition: "If-None-Match")
+        ) { try await world.service.copy(request) }
+        request.conditions = WriteConditions(ifMatch: "other")
+        await #expect(
+            throws: ObjectStoreError.preconditionFailed(condition: "If-Match")
+        ) { try await world.service.copy(request) }
+        request.conditions = WriteConditions(ifMatch: info.etag)
+        let named = Set(world.catalogue.named)
+        world.clocks.advance(by: 5_000)
+        let same = try await world.service.copy(request)
+        #expect(Set(world.catalogue.named) == named)
+        #expect(same.modified.milliseconds == info.modified.milliseconds + 5_000)
+        request.checksum = .sha256
+        let rewritten = try await world.service.copy(request)
+        #expect(rewritten.checksum?.value == checksum(bytes, .sha256))
+        #expect(Set(world.catalogue.named) != named)
+        let got = try await world.get("k")
+        #expect(got == bytes)
+        let missing = try world.address("missing")
+        var none = CopyRequest(from: missing, to: missing)
+        none.replacement = ObjectAttributes()
+        await #expect(throws: ObjectStoreError.noSuchKey) { try await world.service.copy(none) }
     }
 }

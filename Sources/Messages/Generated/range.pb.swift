@@ -451,6 +451,33 @@ package nonisolated struct ProtoRaiseSweepFence: Sendable {
   package init() {}
 }
 
+/// New headers and metadata for an object whose bytes stay where they are. The head's size, ETag,
+/// checksum and part count are those of the row; `if_etag` must be its ETag and `if_modified_ms` its
+/// time, else PRECONDITION_FAILED.
+package nonisolated struct ProtoReplaceHead: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var bucket: UInt64 = 0
+
+  package var key: Data = Data()
+
+  package var ifEtag: String = String()
+
+  package var ifModifiedMs: Int64 = 0
+
+  package var modifiedMs: Int64 = 0
+
+  package var headers: [ProtoNameValue] = []
+
+  package var userMetadata: [ProtoNameValue] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 package nonisolated struct ProtoRangeCommand: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -569,6 +596,14 @@ package nonisolated struct ProtoRangeCommand: @unchecked Sendable {
     set {_uniqueStorage()._kind = .raiseSweepFence(newValue)}
   }
 
+  package var replaceHead: ProtoReplaceHead {
+    get {
+      if case .replaceHead(let v)? = _storage._kind {return v}
+      return ProtoReplaceHead()
+    }
+    set {_uniqueStorage()._kind = .replaceHead(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -584,6 +619,7 @@ package nonisolated struct ProtoRangeCommand: @unchecked Sendable {
     case garbagePartsDone(ProtoGarbagePartsDone)
     case repairDone(ProtoRepairDone)
     case raiseSweepFence(ProtoRaiseSweepFence)
+    case replaceHead(ProtoReplaceHead)
 
   }
 
@@ -1924,9 +1960,69 @@ nonisolated extension ProtoRaiseSweepFence: SwiftProtobuf.Message, SwiftProtobuf
   }
 }
 
+nonisolated extension ProtoReplaceHead: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ReplaceHead"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}bucket\0\u{1}key\0\u{3}if_etag\0\u{3}if_modified_ms\0\u{3}modified_ms\0\u{1}headers\0\u{3}user_metadata\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularFixed64Field(value: &self.bucket) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.key) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.ifEtag) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.ifModifiedMs) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.modifiedMs) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.headers) }()
+      case 7: try { try decoder.decodeRepeatedMessageField(value: &self.userMetadata) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.bucket != 0 {
+      try visitor.visitSingularFixed64Field(value: self.bucket, fieldNumber: 1)
+    }
+    if !self.key.isEmpty {
+      try visitor.visitSingularBytesField(value: self.key, fieldNumber: 2)
+    }
+    if !self.ifEtag.isEmpty {
+      try visitor.visitSingularStringField(value: self.ifEtag, fieldNumber: 3)
+    }
+    if self.ifModifiedMs != 0 {
+      try visitor.visitSingularInt64Field(value: self.ifModifiedMs, fieldNumber: 4)
+    }
+    if self.modifiedMs != 0 {
+      try visitor.visitSingularInt64Field(value: self.modifiedMs, fieldNumber: 5)
+    }
+    if !self.headers.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.headers, fieldNumber: 6)
+    }
+    if !self.userMetadata.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.userMetadata, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoReplaceHead, rhs: ProtoReplaceHead) -> Bool {
+    if lhs.bucket != rhs.bucket {return false}
+    if lhs.key != rhs.key {return false}
+    if lhs.ifEtag != rhs.ifEtag {return false}
+    if lhs.ifModifiedMs != rhs.ifModifiedMs {return false}
+    if lhs.modifiedMs != rhs.modifiedMs {return false}
+    if lhs.headers != rhs.headers {return false}
+    if lhs.userMetadata != rhs.userMetadata {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension ProtoRangeCommand: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RangeCommand"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{3}time_ms\0\u{3}put_object\0\u{3}delete_objects\0\u{3}create_upload\0\u{3}put_part\0\u{3}complete_upload\0\u{3}abort_upload\0\u{3}fence_bucket\0\u{3}confirm_fence\0\u{3}garbage_done\0\u{3}garbage_parts_done\0\u{3}repair_done\0\u{3}raise_sweep_fence\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{3}time_ms\0\u{3}put_object\0\u{3}delete_objects\0\u{3}create_upload\0\u{3}put_part\0\u{3}complete_upload\0\u{3}abort_upload\0\u{3}fence_bucket\0\u{3}confirm_fence\0\u{3}garbage_done\0\u{3}garbage_parts_done\0\u{3}repair_done\0\u{3}raise_sweep_fence\0\u{3}replace_head\0")
 
   fileprivate class _StorageClass {
     var _id: Data = Data()
@@ -2121,6 +2217,19 @@ nonisolated extension ProtoRangeCommand: SwiftProtobuf.Message, SwiftProtobuf._M
             _storage._kind = .raiseSweepFence(v)
           }
         }()
+        case 15: try {
+          var v: ProtoReplaceHead?
+          var hadOneofValue = false
+          if let current = _storage._kind {
+            hadOneofValue = true
+            if case .replaceHead(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._kind = .replaceHead(v)
+          }
+        }()
         default: break
         }
       }
@@ -2187,6 +2296,10 @@ nonisolated extension ProtoRangeCommand: SwiftProtobuf.Message, SwiftProtobuf._M
       case .raiseSweepFence?: try {
         guard case .raiseSweepFence(let v)? = _storage._kind else { preconditionFailure() }
         try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+      }()
+      case .replaceHead?: try {
+        guard case .replaceHead(let v)? = _storage._kind else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
       }()
       case nil: break
       }
