@@ -11,7 +11,7 @@ package protocol ChunkDisk: Sendable {
     /// Makes a file of `bytes` zeros, with its space where that is possible. Its name and size are
     /// durable when this returns. A file of the name that is there already is replaced.
     func create(_ name: String, bytes: Int) throws(DiskError) -> any ChunkFile
-    /// Removes the file; durable soon, not now. Readers that have it open go on.
+    /// Removes the file, for good when this returns. Readers that have it open go on.
     func remove(_ name: String) throws(DiskError)
     /// Bytes that the file system can still give.
     func freeBytes() throws(DiskError) -> Int

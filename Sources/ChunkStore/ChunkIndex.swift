@@ -131,19 +131,24 @@ final class ChunkIndex: Sendable {
         }
     }
 
-    /// Live chunks and bytes of extents by segment; also of segments that are gone.
-    func usage() throws -> [UInt32: (count: Int, bytes: Int)] {
+    /// Live chunks, bytes of extents and the end of the last one by segment; also of segments that
+    /// are gone.
+    func usage() throws -> [UInt32: (count: Int, bytes: Int, end: Int)] {
         let alignment = ChunkStoreLimits.alignment
         return try pool.unsafeRead { db in
             let rows = try Row.fetchCursor(
                 db,
                 sql: """
                     SELECT segment, count(*),
-                        sum((header + bytes + \(alignment - 1)) / \(alignment) * \(alignment))
+                        sum((header + bytes + \(alignment - 1)) / \(alignment) * \(alignment)),
+                        max(offset
+                            + (header + bytes + \(alignment - 1)) / \(alignment) * \(alignment))
                     FROM chunks WHERE segment > 0 GROUP BY segment
                     """)
-            var usage: [UInt32: (count: Int, bytes: Int)] = [:]
-            while let row = try rows.next() { usage[row[0]] = (count: row[1], bytes: row[2]) }
+            var usage: [UInt32: (count: Int, bytes: Int, end: Int)] = [:]
+            while let row = try rows.next() {
+                usage[row[0]] = (count: row[1], bytes: row[2], end: row[3])
+            }
             return usage
         }
     }
@@ -222,15 +227,28 @@ final class ChunkIndex: Sendable {
     }
 
     /// Forgets tombstones that are old enough.
-    func forgetTombstones(_ chunks: [ChunkID]) throws {
+    ///
+    /// - Parameter cutoff: Milliseconds since 1970; younger ones stay.
+    func forgetTombstones(_ chunks: [ChunkID], before cutoff: Int64) throws {
         try pool.write { db in
             let statement = try db.cachedStatement(
-                sql: "DELETE FROM chunks WHERE high = ? AND low = ? AND segment = 0")
+                sql: """
+                    DELETE FROM chunks
+                    WHERE high = ? AND low = ? AND segment = 0 AND offset < ?
+                    """)
             for chunk in chunks {
-                statement.setUncheckedArguments([Self.signed(chunk.high), Self.signed(chunk.low)])
+                statement.setUncheckedArguments([
+                    Self.signed(chunk.high), Self.signed(chunk.low), cutoff,
+                ])
                 try statement.execute()
             }
         }
+    }
+
+    /// Everything written so far is on stable storage when this returns: from here on a power loss
+    /// leaves this state or a later one.
+    func makeDurable() throws {
+        _ = try pool.writeWithoutTransaction { db in try db.checkpoint(.full) }
     }
 
     // MARK: Order

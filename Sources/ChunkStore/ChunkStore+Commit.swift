@@ -87,12 +87,14 @@ extension ChunkStore {
                 state.segments.breakPromise(pending.extentBytes)
             }
         }
-        if case .streamed(let extent) = pending.source { giveUp(extent, mayBeWritten: true) }
+        if case .streamed(let extent) = pending.source {
+            giveUp(extent, of: pending.chunk, .header)
+        }
     }
 
     private func end(_ write: Placed) {
         state.withLock { Self.end(write.pending.chunk, in: &$0) }
-        giveUp(write.extent, mayBeWritten: true)
+        giveUp(write.extent, of: write.pending.chunk, .header)
     }
 
     /// Writes the images, neighbours together.
@@ -158,9 +160,8 @@ extension ChunkStore {
     /// Makes the chunks visible.
     private func publish(_ written: [Placed]) -> [(ChunkWriteDone, Outcome)] {
         let now = clocks.monotonic.milliseconds
-        var dead: [Extent] = []
-        let answers = state.withLock { state in
-            written.map { write -> (ChunkWriteDone, Outcome) in
+        let (answers, isAnyStale) = state.withLock { state in
+            let answers = written.map { write -> (ChunkWriteDone, Outcome) in
                 let pending = write.pending
                 let writing = state.writing[pending.chunk] ?? Writing()
                 let outcome: Outcome
@@ -178,7 +179,7 @@ extension ChunkStore {
                     let former = recent == nil && !writing.isDropped ? write.former : nil
                     if let former = recent?.location ?? former {
                         state.segments.release(former.extent)
-                        dead.append(former.extent)
+                        Self.addStale(pending.chunk, former.extent, in: &state)
                     }
                     let location = ChunkLocation(
                         segment: write.extent.segment, offset: write.extent.offset,
@@ -190,13 +191,14 @@ extension ChunkStore {
                     state.counters.chunksWritten += 1
                     state.counters.bytesWritten += UInt64(pending.payloadBytes)
                 } else {
-                    dead.append(write.extent)
+                    Self.addStale(pending.chunk, write.extent, in: &state)
                 }
                 Self.end(pending.chunk, in: &state)
                 return (pending.done, outcome)
             }
+            return (answers, !state.stale.isEmpty)
         }
-        if !dead.isEmpty { offerMaintenance { [dead] in $0.reclaim(dead) } }
+        if isAnyStale { offerMaintenance { $0.reclaim() } }
         return answers
     }
 

@@ -26,8 +26,9 @@ extension ChunkStore {
     }
 
     /// Removes this node's copies without tombstones: the chunks belong to other nodes now, and may
-    /// come back. Chunks that are not here or were deleted stay as they are. A crash meanwhile may
-    /// leave some.
+    /// be written again. Chunks that are not here or were deleted stay as they are, and so does a
+    /// copy that is written meanwhile. When this returns the copies are gone for good; a crash
+    /// before may leave some.
     ///
     /// - Parameter chunks: At most ``ChunkStoreLimits/deleteCountMax``.
     package func drop(_ chunks: [ChunkID]) async throws(ChunkStoreError) {
@@ -57,9 +58,7 @@ extension ChunkStore {
     /// Writes the tombstones of a group with one sync. On the delete thread.
     func delete(_ group: [PendingDelete]) {
         var group = group[...]
-        let most =
-            (ChunkStoreLimits.tombstoneFileBytes - SegmentHeader.byteCount)
-            / TombstoneRecord.byteCount
+        let most = tombstoneLog.withLock { $0.recordsPerFile }
         while !group.isEmpty {
             var part: [PendingDelete] = []
             var count = 0
@@ -68,16 +67,17 @@ extension ChunkStore {
                 count += next.chunks.count
                 group = group.dropFirst()
             }
-            let result = Result { () throws(ChunkStoreError) in
-                try bury(part)
+            let result = Result { () throws(ChunkStoreError) in try bury(part) }
+            offerMaintenance { $0.reclaim() }
+            for pending in part { pending.done(result) }
+            let isFarBehind = state.withLock {
+                $0.buried.count >= ChunkStoreLimits.buriedMax
             }
-            for pending in part { pending.done(result.map { _ in () }) }
-            if case .success(let dead) = result { reclaim(dead) }
+            if isFarBehind { reclaim() }
         }
     }
 
-    /// - Returns: Extents whose chunks are gone: to be reclaimed.
-    private func bury(_ part: [PendingDelete]) throws(ChunkStoreError) -> [Extent] {
+    private func bury(_ part: [PendingDelete]) throws(ChunkStoreError) {
         // Deleted outlasts dropped.
         var kinds: [ChunkID: TombstoneRecord.Kind] = [:]
         for pending in part {
@@ -86,91 +86,64 @@ extension ChunkStore {
             }
         }
         let wall = clocks.wall.milliseconds
-        return try tombstoneLog.withLock { log throws(ChunkStoreError) in
+        try tombstoneLog.withLock { log throws(ChunkStoreError) in
             if let failure { throw .diskFailed(failure) }
-            var found: [ChunkLocation?] = []
             var records: [TombstoneRecord] = []
-            for (chunk, kind) in kinds {
+            for (chunk, kind) in kinds.sorted(by: { $0.key < $1.key }) {
                 let entry = try entry(of: chunk)
                 if case .deleted = entry { continue }
                 if kind == .dropped, entry?.location == nil { continue }
-                found.append(entry?.location)
+                let place = state.withLock { state in
+                    (entry?.location?.extent).map { Self.place(of: $0, in: state) }
+                }
                 records.append(
-                    TombstoneRecord(kind: kind, chunk: chunk, milliseconds: wall))
+                    TombstoneRecord(kind: kind, chunk: chunk, milliseconds: wall, place: place))
             }
-            if records.isEmpty { return [] }
             do throws(DiskError) {
+                // Other copies of the chunks must go with these: those that are stale already,
+                // and those that have become so meanwhile.
+                try recordStale(&log)
+                if records.isEmpty { return }
                 try log.append(records)
+                apply(records, at: log.end)
+                try recordStale(&log)
             } catch {
                 if error != .full { poison("tombstones could not be written: \(error)") }
                 throw diskFailed(error)
             }
-            return apply(records, found: found, at: log.end)
         }
     }
 
-    private func apply(
-        _ records: [TombstoneRecord], found: [ChunkLocation?], at end: TombstonePosition
-    ) -> [Extent] {
+    private func apply(_ records: [TombstoneRecord], at end: TombstonePosition) {
         let now = clocks.monotonic.milliseconds
-        return state.withLock { state in
-            var dead: [Extent] = []
-            for (record, found) in zip(records, found) {
+        state.withLock { state in
+            for record in records {
                 let chunk = record.chunk
-                // A write may have put it there since the look-up.
-                let location = state.recent[chunk]?.location ?? found
-                if let extent = location?.extent {
-                    state.segments.release(extent)
-                    dead.append(extent)
-                }
-                state.cache.remove(chunk)
-                state.corrupt.removeAll { $0 == chunk }
+                let found = record.place?.extent
+                // A write may have put it elsewhere since the look-up.
+                let extent = state.recent[chunk]?.location?.extent ?? found
+                if let found { state.buried.append(found) }
                 switch record.kind {
                 case .deleted:
                     state.recent.put(chunk, .deleted(record.milliseconds), now: now)
                     state.writing[chunk]?.isDeleted = true
                     state.counters.chunksDeleted += 1
+                    if let extent, extent != found { Self.addStale(chunk, extent, in: &state) }
                 case .dropped:
+                    // The drop is of the copy that it names: one that has come since stays.
+                    guard extent == found else { continue }
                     state.recent.put(chunk, .dropped, now: now)
                     state.writing[chunk]?.isCommitted = false
                     state.writing[chunk]?.isDropped = true
                     state.counters.chunksDropped += 1
                 }
+                if let extent { state.segments.release(extent) }
+                state.cache.remove(chunk)
+                state.corrupt.removeAll { $0 == chunk }
             }
             state.tombstones = end
             state.counters.deleteGroups += 1
             state.counters.tombstoneSyncs += 1
-            return dead
         }
-    }
-
-    /// Gives the space of extents back: by removing a segment where nothing lives, else by holes.
-    func reclaim(_ extents: [Extent]) {
-        for (number, dead) in Dictionary(grouping: extents, by: \.segment) {
-            if removeIfDead(number) { continue }
-            do {
-                let file = try files.file(number)
-                for extent in dead { try file.punch(extent.range) }
-                count { $0.extentsPunched += UInt64(dead.count) }
-            } catch {
-                // The space stays taken until the segment goes; nothing else depends on it.
-                count { $0.punchFailures += 1 }
-            }
-        }
-    }
-
-    /// - Returns: Whether the segment is gone.
-    func removeIfDead(_ number: UInt32) -> Bool {
-        guard state.withLock({ $0.segments.removeIfDead(number) }) else {
-            return state.withLock { $0.segments[number] == nil }
-        }
-        files.remove(number)
-        count { $0.segmentsRemoved += 1 }
-        do {
-            try disk.remove(SegmentHeader.fileName(number))
-        } catch {
-            count { $0.punchFailures += 1 }
-        }
-        return true
     }
 }

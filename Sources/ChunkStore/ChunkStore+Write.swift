@@ -152,7 +152,7 @@ extension ChunkStore {
         do {
             file = try files.file(extent.segment)
         } catch {
-            giveUp(extent, mayBeWritten: false)
+            giveUp(extent, of: chunk, .nothing)
             isTaken = true
             state.withLock { Self.end(chunk, in: &$0) }
             throw diskFailed(error)
@@ -188,9 +188,9 @@ extension ChunkStore {
             try checkWritable(state)
             let waiting = state.waitingImageBytes + imageBytes
             guard waiting <= ChunkStoreLimits.waitingImageBytesMax else { throw .overloaded }
-            guard state.segments.promise(extentBytes, capacity: capacityBytes) else {
-                throw .full
-            }
+            guard state.stale.count < ChunkStoreLimits.staleCopiesMax,
+                state.segments.promise(extentBytes, capacity: capacityBytes)
+            else { throw .full }
             state.waitingImageBytes = waiting
             state.writing[chunk, default: Writing()].count += 1
         }
@@ -264,10 +264,25 @@ extension ChunkStore {
         }
     }
 
+    /// What a write that came to nothing may have left in its extent.
+    enum Remains {
+        case nothing
+        /// Bytes that no scan takes for a chunk: a power loss may keep them from being freed.
+        case payload
+        case header
+    }
+
     /// Ends an extent without a chunk in it.
-    func giveUp(_ extent: Extent, mayBeWritten: Bool) {
-        state.withLock { $0.segments.end(extent, isAlive: false) }
-        if mayBeWritten { offerMaintenance { $0.reclaim([extent]) } }
+    func giveUp(_ extent: Extent, of chunk: ChunkID, _ remains: Remains) {
+        state.withLock { state in
+            state.segments.end(extent, isAlive: false)
+            switch remains {
+            case .nothing: break
+            case .payload: state.buried.append(extent)
+            case .header: Self.addStale(chunk, extent, in: &state)
+            }
+        }
+        if remains != .nothing { offerMaintenance { $0.reclaim() } }
     }
 
     func diskFailed(_ error: DiskError) -> ChunkStoreError {

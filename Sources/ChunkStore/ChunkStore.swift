@@ -27,6 +27,14 @@ package final class ChunkStore: Sendable {
         var writing: [ChunkID: Writing] = [:]
         /// Everything before it is in `recent` or in the index.
         var tombstones: TombstonePosition
+        /// Everything before it has holes on stable storage: what the index may have as its
+        /// position, and what it has.
+        var reclaimed: TombstonePosition
+        var indexed: TombstonePosition
+        /// Copies that no record names yet, and extents that records name and that are no holes
+        /// yet.
+        var stale: [StaleCopy]
+        var buried: [Extent] = []
         var isFlushing = false
         var isClosed = false
         /// Why nothing is acknowledged any more.
@@ -53,6 +61,8 @@ package final class ChunkStore: Sendable {
     /// Held while the index is written, and by deletes from look-up to change: so a location is
     /// never between the recent changes and the index while they look. Owns the tombstone log.
     let tombstoneLog: Mutex<TombstoneLog>
+    /// Held while holes are punched and synced; before ``tombstoneLog``'s, never after it.
+    let holes: Mutex<Holes>
     let committers: [SegmentKind: CommitQueue<PendingCommit>]
     let deletes: CommitQueue<PendingDelete>
     private let readThreads: [DiskThread]
@@ -70,10 +80,12 @@ package final class ChunkStore: Sendable {
         indexPath = recovered.indexPath
         files = recovered.files
         tombstoneLog = Mutex(recovered.log)
+        holes = Mutex(Holes(punched: recovered.position))
         state = Mutex(
             State(
                 segments: recovered.segments, tombstones: recovered.log.end,
-                diskFreeBytes: (try? recovered.disk.freeBytes()) ?? 0,
+                reclaimed: recovered.position, indexed: recovered.position,
+                stale: recovered.stale, diskFreeBytes: (try? recovered.disk.freeBytes()) ?? 0,
                 counters: recovered.counters))
         let jobs = ChunkStoreLimits.jobCountMax
         func threads(_ kind: String, _ count: Int) -> [DiskThread] {
@@ -131,7 +143,9 @@ package final class ChunkStore: Sendable {
             var problems: [String] = []
             if let failure = state.failure { problems.append("the disk failed: \(failure)") }
             if state.counters.lostChunks > 0 {
-                problems.append("\(state.counters.lostChunks) chunks lost their segment file")
+                problems.append(
+                    "\(state.counters.lostChunks) chunks lost their segment file, or were found "
+                        + "corrupt as the index was made anew")
             }
             if !state.corrupt.isEmpty {
                 let names = state.corrupt.map(\.hex).joined(separator: ", ")
@@ -236,7 +250,10 @@ package final class ChunkStore: Sendable {
         for thread in writeThreads { await thread.drain() }
         for queue in committers.values { await queue.close() }
         await deletes.close()
-        await runMaintenance { $0.flush() }
+        await runMaintenance { store in
+            store.syncHoles()
+            store.flush()
+        }
         maintenanceThread.stop()
         for thread in readThreads { await thread.drain() }
         try? index.close()

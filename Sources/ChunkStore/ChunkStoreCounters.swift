@@ -13,6 +13,8 @@ package struct ChunkStoreCounters: Sendable, Equatable {
     package var tombstoneSyncs: UInt64 = 0
     package var extentsPunched: UInt64 = 0
     package var punchFailures: UInt64 = 0
+    /// Old tombstone files that could not be removed.
+    package var expiryFailures: UInt64 = 0
     package var segmentsCreated: UInt64 = 0
     package var segmentsRemoved: UInt64 = 0
     package var chunksOpened: UInt64 = 0
@@ -21,8 +23,9 @@ package struct ChunkStoreCounters: Sendable, Equatable {
     package var indexLookups: UInt64 = 0
     package var indexWrites: UInt64 = 0
     package var corruptBlocks: UInt64 = 0
-    /// What opening found: extents looked at, half-written ones dropped, tombstones applied, chunks
-    /// whose segment is gone, damaged records of tombstones.
+    /// What opening found: extents looked at, half-written ones given up, tombstones applied,
+    /// chunks whose segment is gone or that were corrupt as the index was made anew, damaged
+    /// records of tombstones.
     package var recoveredExtents: UInt64 = 0
     package var tornExtents: UInt64 = 0
     package var recoveredTombstones: UInt64 = 0

@@ -45,7 +45,7 @@ package enum ChunkStoreLimits {
     /// Room left on the disk for the index and tombstones: a 50th of the capacity within these.
     static let reserveBytesMin = 8 << 20
     static let reserveBytesMax = 1 << 30
-    /// One file of tombstones: a header and 32 bytes each.
+    /// One file of tombstones: a header and 64 bytes each.
     static let tombstoneFileBytes = 4 << 20
     /// Tombstones are kept this long: a node that was away for longer must not rejoin with its
     /// chunks unasked (it asks the catalogue instead).
@@ -54,7 +54,16 @@ package enum ChunkStoreLimits {
     package static let deleteCountMax = 1_000
     /// Ids in one page of a list.
     package static let listCountMax = 10_000
-    /// Rows in one transaction of recovery.
+    /// Holes that were punched and not synced: synced when so many or so old. A power loss within
+    /// makes opening punch them again.
+    static let unsyncedHolesMax = 16_384
+    static let unsyncedHolesMilliseconds: UInt64 = 60_000
+    /// Copies that wait for a record that names them: writers get `full` above that, since only a
+    /// full disk keeps records from being written.
+    static let staleCopiesMax = 65_536
+    /// Extents that wait for their holes: deletes punch them themselves above that.
+    static let buriedMax = 16_384
+    /// Rows in one transaction of recovery, and extents that it frees at once.
     static let recoveryBatchCount = 4_096
 
     /// Relations between limits. Run once at start-up and once in a test.
@@ -67,6 +76,10 @@ package enum ChunkStoreLimits {
         precondition(recentCountFlush < recentCountMax, "the index has time to follow")
         precondition(smallBytesMax * 16 <= waitingImageBytesMax, "a group is more than one")
         precondition(tombstoneFileBytes % TombstoneRecord.byteCount == 0, "whole tombstones")
+        precondition(
+            deleteCountMax * TombstoneRecord.byteCount
+                <= tombstoneFileBytes - SegmentHeader.byteCount, "a delete fits one file")
+        precondition(segmentBytesMax / alignment <= Int(UInt32.max), "places fit their field")
     }
 
     /// Size of new segments of a store of `capacity` bytes.

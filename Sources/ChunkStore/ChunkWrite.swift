@@ -9,6 +9,7 @@ package final class ChunkWrite: Sendable {
         /// Of the block that is not full yet.
         var blockChecksum = CRC32C()
         var checksums: [UInt32] = []
+        var hasHeader = false
         /// `nil` once ended.
         var pages: ExtentPages?
         var isEnded: Bool { pages == nil }
@@ -90,6 +91,7 @@ package final class ChunkWrite: Sendable {
             }
             var header = header
             header.checksums = state.checksums
+            state.hasHeader = true
             do throws(DiskError) {
                 try state.pages?.finish(header: header.encoded())
             } catch {
@@ -108,7 +110,7 @@ package final class ChunkWrite: Sendable {
             replaces: replaces, source: .streamed(extent), done: done)
         let kind = SegmentKind(payloadBytes: header.payloadBytes)
         if !store.committers[kind]!.offer(pending) {
-            giveBack()
+            giveBack(hasHeader: true)
             done(.failure(.overloaded))
         }
     }
@@ -123,15 +125,15 @@ package final class ChunkWrite: Sendable {
 
     /// Gives the extent back. No effect once ended.
     package func abort() {
-        let isFirst = state.withLock { state in
+        let (isFirst, hasHeader) = state.withLock { state in
             defer { state.pages = nil }
-            return !state.isEnded
+            return (!state.isEnded, state.hasHeader)
         }
-        if isFirst { giveBack() }
+        if isFirst { giveBack(hasHeader: hasHeader) }
     }
 
-    private func giveBack() {
+    private func giveBack(hasHeader: Bool) {
         store.state.withLock { ChunkStore.end(chunk, in: &$0) }
-        store.giveUp(extent, mayBeWritten: true)
+        store.giveUp(extent, of: chunk, hasHeader ? .header : .payload)
     }
 }

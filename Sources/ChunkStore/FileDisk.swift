@@ -49,6 +49,7 @@ package struct FileDisk: ChunkDisk {
 
     package func remove(_ name: String) throws(DiskError) {
         guard unlink(path(name)) == 0 else { throw DiskError(errno, "unlink", path(name)) }
+        try syncDirectory()
     }
 
     package func freeBytes() throws(DiskError) -> Int {

@@ -35,7 +35,7 @@ enum HeaderProblem: Error, Equatable {
 /// |-------:|------:|----------|----------------------------------------|
 /// |      0 |     4 | checksum | CRC-32C of bytes 4..<64                |
 /// |      4 |     4 | mark     | "DSTS"                                 |
-/// |      8 |     2 | version  | 1                                      |
+/// |      8 |     2 | version  | 1; 2 in tombstone files                |
 /// |     10 |     2 | kind     | 1 small, 2 large; 0 in the store file  |
 /// |     12 |     4 | number   | of the segment; 0 in the store file    |
 /// |     16 |    16 | store    | identity, big-endian                   |
@@ -54,12 +54,13 @@ struct SegmentHeader: Equatable {
     var identity: StorageIdentity
     var bytes: Int
     var isSealed = false
+    var version = SegmentHeader.version
 
     func encoded() -> [UInt8] {
         var writer = RecordWriter(capacity: Self.byteCount)
         writer.append(UInt32(0))
         writer.append(Self.mark)
-        writer.append(Self.version)
+        writer.append(version)
         writer.append(kind?.rawValue ?? 0)
         writer.append(number)
         writer.append(store.bytes)
@@ -71,7 +72,9 @@ struct SegmentHeader: Equatable {
         return writer.bytes
     }
 
-    static func decode(_ bytes: [UInt8]) throws(HeaderProblem) -> SegmentHeader {
+    static func decode(
+        _ bytes: [UInt8], versions: ClosedRange<UInt16> = version...version
+    ) throws(HeaderProblem) -> SegmentHeader {
         guard bytes.count >= byteCount else { throw .blank }
         let bytes = Array(bytes[..<byteCount])
         if bytes.allSatisfy({ $0 == 0 }) { throw .blank }
@@ -85,12 +88,12 @@ struct SegmentHeader: Equatable {
         guard fields.mark == mark, fields.checksum == CRC32C.of(bytes[4...]) else {
             throw .damaged
         }
-        guard fields.version == version else { throw .unknownVersion(fields.version) }
+        guard versions.contains(fields.version) else { throw .unknownVersion(fields.version) }
         return SegmentHeader(
             kind: SegmentKind(rawValue: fields.kind), number: fields.number,
             store: StorageIdentity(bytes: bytes[16..<32])!,
             identity: StorageIdentity(bytes: bytes[32..<48])!, bytes: Int(fields.bytes),
-            isSealed: bytes[56] == 1)
+            isSealed: bytes[56] == 1, version: fields.version)
     }
 
     static func fileName(_ number: UInt32) -> String {

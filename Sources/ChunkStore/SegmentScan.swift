@@ -15,7 +15,7 @@ struct SegmentScan {
     let size: Int
 
     /// - Parameters:
-    ///   - isVerifying: Reads the payloads too.
+    ///   - isVerifying: Reads the payloads too: all bytes from `start` on.
     /// - Returns: The end of the last whole extent, or `start`.
     func run(
         from start: Int, isVerifying: Bool, _ found: (Found) throws -> Void

@@ -20,11 +20,17 @@ struct SegmentTable: Sendable {
         var liveBytes = 0
         /// Offsets of extents that are being written, ascending.
         var reserved: [Int] = []
+        /// Extents without a chunk that no record names yet.
+        var staleCount = 0
+        /// Its file is being removed.
+        var isLeaving = false
 
         /// Below it, every extent is alive, dead or given up: a scan need not look there once the
         /// index has what is alive.
         var mark: Int { reserved.first ?? next }
-        var isDead: Bool { liveCount == 0 && reserved.isEmpty && !isActive }
+        var isDead: Bool {
+            liveCount == 0 && reserved.isEmpty && staleCount == 0 && !isActive
+        }
     }
 
     private(set) var segments: [UInt32: Segment] = [:]
@@ -106,6 +112,16 @@ struct SegmentTable: Sendable {
         segments[extent.segment] = segment
     }
 
+    /// A copy without a chunk is in the extent: the segment stays until a record names it.
+    mutating func addStale(_ extent: Extent) { segments[extent.segment]?.staleCount += 1 }
+
+    /// A record names the extent.
+    mutating func removeStale(_ extent: Extent) {
+        guard let count = segments[extent.segment]?.staleCount else { return }
+        precondition(count > 0, "a stale copy is named once")
+        segments[extent.segment]?.staleCount = count - 1
+    }
+
     // MARK: Segments
 
     mutating func takeNumber() -> UInt32 {
@@ -147,14 +163,22 @@ struct SegmentTable: Sendable {
         retired.remove(number)
     }
 
-    /// - Returns: Whether nothing lives there and nothing will: its file is to be removed.
-    mutating func removeIfDead(_ number: UInt32) -> Bool {
-        guard let segment = segments[number], segment.isDead else { return false }
+    /// - Returns: Whether nothing lives there and nothing will: its file is to be removed, then
+    ///   ``removed(_:)`` called. `true` once.
+    mutating func leaveIfDead(_ number: UInt32) -> Bool {
+        guard let segment = segments[number], segment.isDead, !segment.isLeaving else {
+            return false
+        }
+        segments[number]?.isLeaving = true
+        return true
+    }
+
+    /// The file is gone for good: the index may forget the segment.
+    mutating func removed(_ number: UInt32) {
         segments[number] = nil
         retired.remove(number)
         changed.remove(number)
         removed.insert(number)
-        return true
     }
 
     /// What the index does not know of segments yet.

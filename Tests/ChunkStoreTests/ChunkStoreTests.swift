@@ -269,8 +269,8 @@ import Testing
     }
 
     @Test func `tombstones go when they are old`() async throws {
-        var test = try TestStore()
-        let perFile = ChunkStoreLimits.tombstoneFileBytes / TombstoneRecord.byteCount
+        var test = try TestStore(tombstoneFileBytes: 64 << 10)
+        let perFile = (64 << 10) / TombstoneRecord.byteCount
         // Two files, so that the first is not the one in use.
         var number: UInt64 = 0
         while number <= UInt64(perFile) {

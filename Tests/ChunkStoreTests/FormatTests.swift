@@ -35,7 +35,7 @@ import Testing
         #expect(try bytes.withUnsafeBytes { try ExtentHeader.decode($0) } == header)
     }
 
-    @Test func `a tombstone has the bytes of version 1`() throws {
+    @Test func `a tombstone of version 1 is read`() throws {
         for (kind, hex) in [
             (
                 TombstoneRecord.Kind.deleted,
@@ -43,13 +43,61 @@ import Testing
             ),
             (.dropped, "e797b6144453544488776655443322110070212223242526" + "2728292a2b2c2d2e"),
         ] {
+            let bytes = try #require(Hex.decode(hex))
+            let (record, count) = try bytes.withUnsafeBytes { try TombstoneRecord.decode($0) }
+            #expect(count == 32)
+            #expect(
+                record
+                    == TombstoneRecord(
+                        kind: kind, chunk: chunk, milliseconds: 0x1122_3344_5566_7788,
+                        place: nil))
+        }
+    }
+
+    @Test func `a tombstone has the bytes of version 2`() throws {
+        let place = TombstoneRecord.Place(
+            extent: Extent(segment: 0x31_3233, offset: 0x3435_3000, bytes: 0x9000),
+            identity: segment)
+        for (kind, place, hex) in [
+            (
+                TombstoneRecord.Kind.deleted, nil,
+                "5696325344535432887766554433221100702122232425262728292a2b2c2d2e"
+                    + String(repeating: "0", count: 64)
+            ),
+            (
+                .deleted, place,
+                "dcea0c8e44535432887766554433221100702122232425262728292a2b2c2d2e"
+                    + "003035340000000033323100009000001112131415161718191a1b1c1d1e1f20"
+            ),
+            (
+                .dropped, place,
+                "072906f844534432887766554433221100702122232425262728292a2b2c2d2e"
+                    + "003035340000000033323100009000001112131415161718191a1b1c1d1e1f20"
+            ),
+        ] {
             let record = TombstoneRecord(
-                kind: kind, chunk: chunk, milliseconds: 0x1122_3344_5566_7788)
-            var writer = RecordWriter(capacity: 32)
+                kind: kind, chunk: chunk, milliseconds: 0x1122_3344_5566_7788, place: place)
+            var writer = RecordWriter(capacity: 64)
             record.append(to: &writer)
             #expect(Hex.encode(writer.bytes) == hex)
-            #expect(
-                try writer.bytes.withUnsafeBytes { try TombstoneRecord.decode($0) } == record)
+            let (read, count) = try writer.bytes.withUnsafeBytes {
+                try TombstoneRecord.decode($0)
+            }
+            #expect(read == record)
+            #expect(count == 64)
+            for index in writer.bytes.indices {
+                var flipped = writer.bytes
+                flipped[index] ^= 8
+                #expect(throws: HeaderProblem.damaged) {
+                    try flipped.withUnsafeBytes { _ = try TombstoneRecord.decode($0) }
+                }
+            }
+            // Half a record is none, whichever half.
+            for half in [writer.bytes[..<32], writer.bytes[32...]] {
+                #expect(throws: HeaderProblem.self) {
+                    try Array(half).withUnsafeBytes { _ = try TombstoneRecord.decode($0) }
+                }
+            }
         }
     }
 

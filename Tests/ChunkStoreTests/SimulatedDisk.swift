@@ -3,32 +3,55 @@ import Core
 import Foundation
 import Synchronization
 
+/// What a power loss leaves of what was not synced. Whatever it is, pages are independent of each
+/// other: a later one may be there without an earlier one.
+enum PowerLoss: Hashable, CaseIterable {
+    /// Nothing.
+    case nothing
+    /// All of it.
+    case everything
+    /// The first half of each page.
+    case halfPages
+    /// Every other page: first the even ones, then the odd ones.
+    case evenPages, oddPages
+    /// For each page one of the states that it went through, torn at a sector or not.
+    case random
+}
+
 /// A disk in memory that can lose what was not synced, tear writes, fill up and fail.
 final class SimulatedDisk: ChunkDisk {
     static let pageBytes = 4096
     static let sectorBytes = 512
 
+    /// `nil` reads as zeros: never written, or a hole.
+    typealias Page = [UInt8]?
+
     struct Content {
         var size = 0
-        /// Pages that are not there are zeros.
         var pages: [Int: [UInt8]] = [:]
         var durableSize = 0
-        var durablePages: [Int: [UInt8]] = [:]
-        var dirty: Set<Int> = []
+        /// For each page that was changed since the last sync: what it was then, and after each
+        /// change but the last.
+        var history: [Int: [Page]] = [:]
         var syncCount = 0
+
+        mutating func remember(_ page: Int) { history[page, default: []].append(pages[page]) }
     }
 
     struct State {
         var files: [String: Int] = [:]
         var contents: [Int: Content] = [:]
-        /// Removed, but a crash may bring them back.
-        var removed: [String: Int] = [:]
         var nextContent = 0
         var freeBytes = 1 << 40
         var failsSyncs = false
+        var failsPunches = false
         var isWriteFull = false
         /// Changes that still succeed; then the power is gone.
         var operationsLeft = Int.max
+        /// The change that meets the end still happens, though nobody is told.
+        var appliesLast = false
+        var isCut = false
+        var operationCount = 0
         var syncMicroseconds: UInt32 = 0
     }
 
@@ -36,51 +59,87 @@ final class SimulatedDisk: ChunkDisk {
 
     init() { state = Mutex(State()) }
 
-    private init(_ state: State) { self.state = Mutex(state) }
+    private init(_ state: State) {
+        var state = state
+        state.operationsLeft = .max
+        state.appliesLast = false
+        state.isCut = false
+        state.failsSyncs = false
+        state.isWriteFull = false
+        self.state = Mutex(state)
+    }
 
     func with<Value>(_ body: (inout State) throws -> Value) rethrows -> Value {
         try state.withLock { try body(&$0) }
     }
 
-    /// What is on the disk after the power went: synced bytes, and of the others a random part,
-    /// torn at sectors.
-    func crashed(using random: inout SeededRandom) -> SimulatedDisk {
+    /// The same after the process was killed: all is there, and what was not synced is not yet.
+    func killed() -> SimulatedDisk { SimulatedDisk(with { $0 }) }
+
+    /// What is on the disk after the power went.
+    func crashed(_ loss: PowerLoss, using random: inout SeededRandom) -> SimulatedDisk {
         var state = with { $0 }
-        for (name, content) in state.removed.sorted(by: { $0.key < $1.key })
-        where Bool.random(using: &random) { state.files[name] = content }
-        state.removed = [:]
         for (number, var content) in state.contents.sorted(by: { $0.key < $1.key }) {
-            for page in content.dirty.sorted() {
-                let old = content.durablePages[page]
-                let new = content.pages[page]
-                switch Int.random(in: 0..<3, using: &random) {
-                case 0: content.pages[page] = old
-                case 1: break
-                default:
-                    let zeros = [UInt8](repeating: 0, count: Self.pageBytes)
-                    let cut =
-                        Int.random(in: 0...8, using: &random) * Self.sectorBytes
-                    content.pages[page] =
-                        Array((new ?? zeros)[..<cut]) + Array((old ?? zeros)[cut...])
-                }
+            for page in content.history.keys.sorted() {
+                content.pages[page] = Self.left(page, of: content, loss, using: &random)
             }
-            if Bool.random(using: &random) { content.size = content.durableSize }
-            content.durablePages = content.pages
+            let isShort =
+                switch loss {
+                case .nothing: true
+                case .random: Bool.random(using: &random)
+                default: false
+                }
+            if isShort { content.size = content.durableSize }
+            content.pages = content.pages.filter { $0.key * Self.pageBytes < content.size }
             content.durableSize = content.size
-            content.dirty = []
+            content.history = [:]
             state.contents[number] = content
         }
-        state.operationsLeft = .max
-        state.failsSyncs = false
-        state.isWriteFull = false
         return SimulatedDisk(state)
     }
 
-    private static let dead = DiskError.failed("the power is gone")
+    private static func left(
+        _ page: Int, of content: Content, _ loss: PowerLoss, using random: inout SeededRandom
+    ) -> Page {
+        let states = content.history[page]! + [content.pages[page]]
+        func torn(_ old: Page, _ new: Page, at cut: Int) -> Page {
+            let zeros = [UInt8](repeating: 0, count: pageBytes)
+            return Array((new ?? zeros)[..<cut]) + Array((old ?? zeros)[cut...])
+        }
+        switch loss {
+        case .nothing: return states.first!
+        case .everything: return states.last!
+        case .halfPages: return torn(states.first!, states.last!, at: pageBytes / 2)
+        case .evenPages: return page % 2 == 0 ? states.last! : states.first!
+        case .oddPages: return page % 2 == 1 ? states.last! : states.first!
+        case .random:
+            let one = Int.random(in: 0..<states.count, using: &random)
+            guard one + 1 < states.count, Bool.random(using: &random) else { return states[one] }
+            let cut = Int.random(in: 1..<8, using: &random) * sectorBytes
+            return torn(states[one], states[one + 1], at: cut)
+        }
+    }
 
-    static func spend(_ state: inout State) throws(DiskError) {
-        guard state.operationsLeft > 0 else { throw dead }
-        if state.operationsLeft != .max { state.operationsLeft -= 1 }
+    static let dead = DiskError.failed("the power is gone")
+
+    /// Every change of the disk goes through here.
+    func change<Value: Sendable>(
+        _ body: (inout State) throws(DiskError) -> Value
+    ) throws(DiskError) -> Value {
+        try state.withLock { state throws(DiskError) in
+            let isLast = state.operationsLeft == 0
+            if isLast {
+                guard state.appliesLast else { throw Self.dead }
+                state.appliesLast = false
+                state.isCut = true
+            } else if state.operationsLeft != .max {
+                state.operationsLeft -= 1
+            }
+            state.operationCount += 1
+            let value = try body(&state)
+            if isLast { throw Self.dead }
+            return value
+        }
     }
 
     // MARK: ChunkDisk
@@ -93,11 +152,12 @@ final class SimulatedDisk: ChunkDisk {
     }
 
     func create(_ name: String, bytes: Int) throws(DiskError) -> any ChunkFile {
-        let number = try state.withLock { state throws(DiskError) in
-            try Self.spend(&state)
+        let number = try change { state throws(DiskError) in
             guard state.freeBytes >= bytes else { throw .full }
             state.nextContent += 1
-            state.contents[state.nextContent] = Content(size: bytes, durableSize: bytes)
+            // Cut off in the middle: the file is there, and empty perhaps.
+            state.contents[state.nextContent] = Content(
+                size: bytes, durableSize: state.isCut ? 0 : bytes)
             state.files[name] = state.nextContent
             return state.nextContent
         }
@@ -105,12 +165,8 @@ final class SimulatedDisk: ChunkDisk {
     }
 
     func remove(_ name: String) throws(DiskError) {
-        try state.withLock { state throws(DiskError) in
-            try Self.spend(&state)
-            guard let content = state.files.removeValue(forKey: name) else {
-                throw .notFound(name)
-            }
-            state.removed[name] = content
+        try change { state throws(DiskError) in
+            guard state.files.removeValue(forKey: name) != nil else { throw .notFound(name) }
         }
     }
 
@@ -128,7 +184,6 @@ final class SimulatedDisk: ChunkDisk {
             state.contents[number]!.pages[
                 page, default: [UInt8](repeating: 0, count: Self.pageBytes)][
                     offset % Self.pageBytes] ^= 1
-            state.contents[number]!.durablePages[page] = state.contents[number]!.pages[page]
         }
     }
 
@@ -159,8 +214,7 @@ final class SimulatedFile: ChunkFile {
     func size() -> Int { disk.with { $0.contents[number]!.size } }
 
     func write(_ pieces: [UnsafeRawBufferPointer], at offset: Int) throws(DiskError) {
-        try disk.state.withLock { state throws(DiskError) in
-            try SimulatedDisk.spend(&state)
+        try disk.change { state throws(DiskError) in
             if state.isWriteFull { throw .full }
             var offset = offset
             for piece in pieces {
@@ -179,9 +233,9 @@ final class SimulatedFile: ChunkFile {
             let page = (offset + done) / size
             let start = (offset + done) % size
             let count = min(size - start, bytes.count - done)
+            content.remember(page)
             content.pages[page, default: [UInt8](repeating: 0, count: size)]
                 .replaceSubrange(start..<start + count, with: bytes[done..<done + count])
-            content.dirty.insert(page)
             done += count
         }
         content.size = max(content.size, offset + bytes.count)
@@ -216,13 +270,9 @@ final class SimulatedFile: ChunkFile {
     func sync() throws(DiskError) {
         let delay = disk.with { $0.syncMicroseconds }
         if delay > 0 { usleep(delay) }
-        try disk.state.withLock { state throws(DiskError) in
-            try SimulatedDisk.spend(&state)
+        try disk.change { state throws(DiskError) in
             if state.failsSyncs { throw .failed("EIO") }
-            for page in state.contents[number]!.dirty {
-                state.contents[number]!.durablePages[page] = state.contents[number]!.pages[page]
-            }
-            state.contents[number]!.dirty = []
+            state.contents[number]!.history = [:]
             state.contents[number]!.durableSize = state.contents[number]!.size
             state.contents[number]!.syncCount += 1
         }
@@ -233,26 +283,25 @@ final class SimulatedFile: ChunkFile {
     }
 
     func punch(_ range: Range<Int>) throws(DiskError) {
-        try disk.state.withLock { state throws(DiskError) in
-            try SimulatedDisk.spend(&state)
+        try disk.change { state throws(DiskError) in
+            if state.failsPunches { throw .failed("EOPNOTSUPP") }
             let size = SimulatedDisk.pageBytes
             precondition(range.lowerBound % size == 0 && range.upperBound % size == 0)
-            for page in range.lowerBound / size..<range.upperBound / size {
-                if state.contents[number]!.pages.removeValue(forKey: page) != nil {
-                    state.contents[number]!.dirty.insert(page)
-                }
+            for page in range.lowerBound / size..<range.upperBound / size
+            where state.contents[number]!.pages[page] != nil {
+                state.contents[number]!.remember(page)
+                state.contents[number]!.pages[page] = nil
             }
         }
     }
 
     func truncate(to bytes: Int) throws(DiskError) {
-        try disk.state.withLock { state throws(DiskError) in
-            try SimulatedDisk.spend(&state)
+        try disk.change { state throws(DiskError) in
             state.contents[number]!.size = bytes
             for page in state.contents[number]!.pages.keys
             where page * SimulatedDisk.pageBytes >= bytes {
+                state.contents[number]!.remember(page)
                 state.contents[number]!.pages[page] = nil
-                state.contents[number]!.dirty.insert(page)
             }
         }
     }
@@ -261,8 +310,10 @@ final class SimulatedFile: ChunkFile {
         disk.with { state in
             let content = state.contents[number]!
             let first = offset / SimulatedDisk.pageBytes
-            guard let page = content.pages.keys.filter({ $0 >= first }).min() else { return nil }
-            return max(offset, page * SimulatedDisk.pageBytes)
+            let count = (content.size + SimulatedDisk.pageBytes - 1) / SimulatedDisk.pageBytes
+            guard first < count else { return nil }
+            return (first..<count).first { content.pages[$0] != nil }
+                .map { max(offset, $0 * SimulatedDisk.pageBytes) }
         }
     }
 }

@@ -16,9 +16,14 @@ final class TestClocks: Clocks {
 final class TemporaryFolder: Sendable {
     let path: String
 
-    init() {
+    /// - Parameter isInMemory: Where the machine has such a place: for what is made and thrown away
+    ///   a thousand times.
+    init(isInMemory: Bool = false) {
+        let memory = "/dev/shm"
+        let root =
+            isInMemory && access(memory, W_OK) == 0 ? memory : NSTemporaryDirectory()
         var template = Array(
-            (NSTemporaryDirectory() + "/chunks-" + String(repeating: "X", count: 6)).utf8CString)
+            (root + "/chunks-" + String(repeating: "X", count: 6)).utf8CString)
         path = template.withUnsafeMutableBufferPointer { String(cString: mkdtemp($0.baseAddress!)) }
     }
 
@@ -28,22 +33,24 @@ final class TemporaryFolder: Sendable {
 /// A store on a simulated disk with its index in a folder.
 struct TestStore {
     var disk: SimulatedDisk
-    let folder = TemporaryFolder()
+    let folder = TemporaryFolder(isInMemory: true)
     let clocks = TestClocks()
     var capacity: Int
     var segmentBytes: Int
+    var tombstoneFileBytes: Int?
     var store: ChunkStore
 
     init(
         _ disk: SimulatedDisk = SimulatedDisk(), capacity: Int = 64 << 20,
-        segmentBytes: Int = 1 << 20
+        segmentBytes: Int = 1 << 20, tombstoneFileBytes: Int? = nil
     ) throws {
         self.disk = disk
         self.capacity = capacity
         self.segmentBytes = segmentBytes
+        self.tombstoneFileBytes = tombstoneFileBytes
         store = try ChunkStore.open(
             disk: disk, indexPath: folder.path + "/index.sqlite", capacityBytes: capacity,
-            segmentBytes: segmentBytes, clocks: clocks)
+            segmentBytes: segmentBytes, tombstoneFileBytes: tombstoneFileBytes, clocks: clocks)
     }
 
     var indexPath: String { folder.path + "/index.sqlite" }
@@ -51,7 +58,7 @@ struct TestStore {
     mutating func reopen() throws {
         store = try ChunkStore.open(
             disk: disk, indexPath: indexPath, capacityBytes: capacity,
-            segmentBytes: segmentBytes, clocks: clocks)
+            segmentBytes: segmentBytes, tombstoneFileBytes: tombstoneFileBytes, clocks: clocks)
     }
 
     func removeIndex() {
