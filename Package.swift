@@ -174,7 +174,10 @@ let package = Package(
         tests("Coordinator", ["Coordinator", "ClusterView", "Wire", nioPosix, logging]),
         tests(
             "StorageNode",
-            ["StorageNode", "ChunkStore", "ClusterView", "Core", "Messages", logging]),
+            [
+                "StorageNode", "ChunkStore", "ClusterView", "Core", "Messages", "Wire", nioPosix,
+                logging,
+            ]),
         tests("Simulation", ["Simulation"]),
         tests("NodeConfiguration", ["NodeConfiguration", "Core", logging]),
         tests("Tidy", []),

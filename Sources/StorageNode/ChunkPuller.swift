@@ -14,15 +14,17 @@ package struct ChunkPuller: Sendable {
     let logger: Logger
     /// Bounds the copies of all calls together.
     let slots: CopySlots
+    let readBack: ReadBackChunks
 
     package init(
-        store: ChunkStore, gate: WriteGate, pool: WirePool, logger: Logger
+        store: ChunkStore, gate: WriteGate, pool: WirePool, clocks: any Clocks, logger: Logger
     ) {
         self.store = store
         self.gate = gate
         self.pool = pool
         self.logger = logger
         slots = CopySlots(count: StorageNodeLimits.copiesAtOnce)
+        readBack = ReadBackChunks(clocks: clocks)
     }
 
     /// What came of one chunk.
@@ -46,7 +48,7 @@ package struct ChunkPuller: Sendable {
         let sources = request.sources.compactMap { NodeID(bytes: $0) }
         var reply = ProtoPullChunksReply.with { $0.status = .done }
         for chunk in chunks {
-            switch await pull(chunk, from: sources, verifying: true) {
+            switch await pull(chunk, from: sources) {
             case .settled: break
             case .failed: reply.failed.append(chunk.data)
             case .refused(let status, let detail):
@@ -58,14 +60,16 @@ package struct ChunkPuller: Sendable {
         return reply
     }
 
-    /// - Parameter verifying: Reads a copy that is here, and replaces it if it is bad.
+    /// Reads a copy that is here, and replaces it if it is bad.
+    ///
+    /// - Parameter isKnownGood: Takes a copy that is here by its header.
     private func pull(
-        _ chunk: ChunkID, from sources: [NodeID], verifying: Bool
+        _ chunk: ChunkID, from sources: [NodeID], isKnownGood: Bool = false
     ) async -> Outcome {
         await slots.take()
         defer { slots.give() }
         var replaces = false
-        switch await local(chunk, verifying: verifying) {
+        switch await local(chunk, verifying: !isKnownGood) {
         case .good, .deleted: return .settled
         case .bad: replaces = true
         case .absent: break
@@ -171,7 +175,9 @@ package struct ChunkPuller: Sendable {
 
     // MARK: Partitions
 
-    /// Brings everything here that any source has of a partition.
+    /// Brings everything here that any source has of a partition. The move is committed on the
+    /// strength of the answer, and the sources drop their copies after it: so what is here already
+    /// is read, not only looked up. That costs one reading of what this node has of the partition.
     func pullPartition(
         _ request: ProtoPullPartitionRequest
     ) async throws -> ProtoPullPartitionReply {
@@ -206,14 +212,14 @@ package struct ChunkPuller: Sendable {
         return reply
     }
 
-    private func copyAll(_ holders: [ChunkID: [NodeID]]) async -> [ChunkID: Outcome] {
+    func copyAll(_ holders: [ChunkID: [NodeID]]) async -> [ChunkID: Outcome] {
         var rest = holders
         return await withTaskGroup(of: (ChunkID, Outcome).self) { group in
             var outcomes: [ChunkID: Outcome] = [:]
             func addNext() {
                 guard let (chunk, sources) = rest.popFirst() else { return }
                 group.addTask {
-                    (chunk, await pull(chunk, from: sources, verifying: false))
+                    (chunk, await pullForMove(chunk, from: sources))
                 }
             }
             for _ in 0..<StorageNodeLimits.copiesAtOnce { addNext() }
@@ -225,6 +231,17 @@ package struct ChunkPuller: Sendable {
             }
             return outcomes
         }
+    }
+
+    private func pullForMove(_ chunk: ChunkID, from sources: [NodeID]) async -> Outcome {
+        let isKnownGood = readBack.contains(chunk)
+        let outcome = await pull(chunk, from: sources, isKnownGood: isKnownGood)
+        if outcome != .settled {
+            readBack.remove(chunk)
+        } else if !isKnownGood {
+            readBack.insert(chunk)
+        }
+        return outcome
     }
 
     /// - Returns: `nil` if the node could not be asked, or is not at the epoch.

@@ -135,7 +135,8 @@ package final class StorageNode: Service {
 
     private func serve(_ store: ChunkStore) async throws {
         let puller = ChunkPuller(
-            store: store, gate: gate, pool: base.pool, logger: base.logger)
+            store: store, gate: gate, pool: base.pool, clocks: base.clocks,
+            logger: base.logger)
         let service = ChunkService(
             store: store, gate: gate, puller: puller, logger: base.logger)
         let strays = StrayChunks(

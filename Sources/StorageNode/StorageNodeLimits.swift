@@ -11,6 +11,10 @@ package enum StorageNodeLimits {
     /// Chunks copied here at once, for all moves together; each is in memory a piece at a time.
     static let copiesAtOnce = 8
     package static let chunksPerPull = 100
+    /// Chunks that a move wrote or read back and need not read again: two generations of so many,
+    /// for so long each.
+    static let readBackCountMax = 65_536
+    static let readBackMilliseconds: UInt64 = 300_000
     /// Chunks named in the answer to a pull that could not get them.
     static let failedNamesMax = 100
     /// How long a writer's newer map may take to arrive here.
