@@ -211,7 +211,7 @@ extension PeerLink {
         }
         ClientBootstrap(group: inbox.eventLoop)
             .connectTimeout(pool.settings.connectTimeout)
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.writeBufferWaterMark, value: .wire)
             .channelOption(.recvAllocator, value: .wire)
             .connect(host: place.host, port: place.port)

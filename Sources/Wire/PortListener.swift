@@ -65,7 +65,7 @@ package final class PortListener: Sendable {
         let bootstrap = ServerBootstrap(group: configuration.group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: .wire)
             .childChannelOption(.recvAllocator, value: .wire)
             .childChannelInitializer { channel in

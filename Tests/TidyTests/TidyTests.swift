@@ -107,6 +107,13 @@ import Testing
         }
     }
 
+    @Test func `options of TCP are set on TCP`() throws {
+        // On the socket's own level TCP_NODELAY is SO_DEBUG, which root alone may set.
+        try check(["Sources", "Tests"], "use .tcpOption") { line in
+            !line.code.contains("socketOption(." + "tcp_")
+        }
+    }
+
     @Test func `modules don't print`() throws {
         for module in try SourceTree.modules() where module != "dstnode" {
             try check(["Sources/\(module)"], "prints") { line in
