@@ -1,4 +1,5 @@
-/// Where settings come from, strongest first: flags, environment, YAML, defaults.
+/// Where settings come from, strongest first: flags, environment, YAML, for secrets the service
+/// manager's credentials, defaults.
 package struct ConfigurationSources: Sendable {
     /// What the machine says about itself; used where a default depends on it.
     package struct Machine: Sendable {
@@ -34,6 +35,8 @@ package enum Origin: Sendable, Equatable, CustomStringConvertible {
     case flag(String)
     case environment(String)
     case yaml(path: String, line: Int)
+    /// A file that the service manager handed over.
+    case credential(String)
     case standard
     /// Worked out: from what.
     case derived(String)
@@ -43,6 +46,7 @@ package enum Origin: Sendable, Equatable, CustomStringConvertible {
         case .flag(let name): "flag --\(name)"
         case .environment(let name): "environment \(name)"
         case .yaml(let path, let line): "\(path):\(line)"
+        case .credential(let path): path
         case .standard: "default"
         case .derived(let from): "default: \(from)"
         }
@@ -54,7 +58,8 @@ package enum Origin: Sendable, Equatable, CustomStringConvertible {
         case .flag: 0
         case .environment: 1
         case .yaml: 2
-        case .standard, .derived: 3
+        case .credential: 3
+        case .standard, .derived: 4
         }
     }
 }

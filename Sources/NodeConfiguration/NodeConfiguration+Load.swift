@@ -56,6 +56,13 @@ extension NodeConfiguration {
         return role == nil ? nil : configuration
     }
 
+    /// Where the node listens, for tools beside it that need nothing else; `nil` where that is not
+    /// said or makes no sense.
+    package static func listenAddress(_ sources: ConfigurationSources) async -> HostPort? {
+        var reader = await SettingReader(sources)
+        return reader.address(.listenAddress, defaultPort: nil)
+    }
+
     /// Less holds not even one segment per disk and the index.
     package static let capacityBytesMin = 64 << 20
     private static let year = Duration.seconds(365 * 86400)
@@ -167,7 +174,8 @@ extension NodeConfiguration {
         }
         if accessKey == nil, secretKey != nil {
             reader.miss(
-                .rootAccessKey, "is not set, but ROOT_SECRET_KEY is", "set ROOT_ACCESS_KEY too")
+                .rootAccessKey, "is not set, but ROOT_SECRET_KEY is",
+                "set ROOT_ACCESS_KEY or ROOT_ACCESS_KEY_FILE too")
         }
         guard let accessKey, let secretKey else { return nil }
         return RootKey(accessKey: accessKey, secretKey: Redacted(secretKey))

@@ -41,7 +41,8 @@ extension Setting {
                 + "part) that takes longer is refused. Coordinators and storage nodes, the same on "
                 + "all."
         case .logLevel: "trace, debug, info, notice, warning, error or critical."
-        case .logFormat: "text, json, or auto: text on a terminal, JSON otherwise."
+        case .logFormat:
+            "text, json, or auto: text on a terminal and in the journal, JSON otherwise."
         }
     }
 }

@@ -50,13 +50,17 @@ package enum Setting: String, CaseIterable, Sendable {
         }
     }
 
-    /// May also be given as `…_FILE`: the path of a file that holds it.
+    /// Shown to nobody, and never a flag.
     package var isSecret: Bool {
         switch self {
         case .clusterSecret, .joinToken, .rootSecretKey, .encryptionKey: true
         default: false
         }
     }
+
+    /// May also be given as `…_FILE`: the path of a file that holds it. An access key is no secret,
+    /// but lives beside one.
+    package var mayBeInFile: Bool { isSecret || self == .rootAccessKey }
 
     /// Values separated by commas, or a YAML list.
     var isList: Bool {
@@ -66,9 +70,12 @@ package enum Setting: String, CaseIterable, Sendable {
         }
     }
 
-    /// The name under which a secret's file is given in YAML; `_FILE` in the environment.
+    /// The name under which its file is given in YAML; `_FILE` in the environment.
     package var fileKey: String { key + "_file" }
     package var fileName: String { name + "_FILE" }
+
+    /// Under which a service manager hands over a secret: `cluster-secret`.
+    package var credentialName: String { key.replacing("_", with: "-") }
 
     /// `nil`: none, or worked out from the machine and the other settings.
     package var defaultText: String? {

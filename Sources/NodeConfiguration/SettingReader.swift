@@ -27,15 +27,20 @@ struct SettingReader {
     private let reader: ConfigReader
     private let lastAccess = LastAccess()
     private let document: YAMLDocument?
+    /// Where the service manager keeps what it hands over.
+    private let credentials: String?
     let machine: ConfigurationSources.Machine
     private(set) var problems: [ConfigurationProblem]
     private(set) var warnings: [ConfigurationProblem] = []
     private(set) var values: [Setting: EffectiveValue] = [:]
 
     init(_ sources: ConfigurationSources) async {
-        var problems: [ConfigurationProblem] = []
+        var problems = ForeignVariables.problems(in: sources.environment)
         document = sources.yamlPath.flatMap { YAMLDocument.read(path: $0, problems: &problems) }
         machine = sources.machine
+        credentials = sources.environment["CREDENTIALS_DIRECTORY"].flatMap {
+            $0.isEmpty ? nil : $0
+        }
         var providers: [any ConfigProvider] = [
             InMemoryProvider(name: Self.flagsName, values: Self.contents(of: sources.flags)),
             // Compose files pass variables that nobody set as empty ones.
@@ -87,13 +92,13 @@ struct SettingReader {
 
     /// The text of a setting and where it was found; `nil` where nobody gave it.
     mutating func text(_ setting: Setting) -> String? {
-        if setting.isSecret { return secret(setting) }
+        if setting.mayBeInFile { return textOrFile(setting) }
         guard let (text, origin) = lookUp(setting.key, of: setting) else { return nil }
         values[setting] = EffectiveValue(setting: setting, text: text, origin: origin)
         return text
     }
 
-    private mutating func secret(_ setting: Setting) -> String? {
+    private mutating func textOrFile(_ setting: Setting) -> String? {
         let direct = lookUp(setting.key, of: setting)
         let file = lookUp(setting.fileKey, of: setting)
         if let direct, let file, direct.origin.rank == file.origin.rank {
@@ -104,29 +109,58 @@ struct SettingReader {
             return nil
         }
         if let file, file.origin.rank < direct?.origin.rank ?? .max {
-            return secret(setting, inFile: file.text, origin: file.origin)
+            return text(of: setting, inFile: file.text, origin: file.origin)
         }
-        guard let direct else { return nil }
-        values[setting] = EffectiveValue(setting: setting, text: nil, origin: direct.origin)
+        guard let direct else { return credential(setting) }
+        note(setting, direct.text, direct.origin)
         return direct.text
     }
 
-    private mutating func secret(
-        _ setting: Setting, inFile path: String, origin: Origin
+    private mutating func note(_ setting: Setting, _ text: String, _ origin: Origin) {
+        values[setting] = EffectiveValue(
+            setting: setting, text: setting.isSecret ? nil : text, origin: origin)
+    }
+
+    private mutating func text(
+        of setting: Setting, inFile path: String, origin: Origin
     ) -> String? {
-        values[setting] = EffectiveValue(setting: setting, text: nil, origin: origin)
+        note(setting, "", origin)
         do {
             let data = try Data(contentsOf: URL(fileURLWithPath: path))
             let text = String(decoding: data.prefix(64 << 10), as: UTF8.self)
                 .trimmingCharacters(in: .whitespacesAndNewlines)
+            note(setting, text, origin)
             if !text.isEmpty { return text }
-            refuse(setting, "\(path) is empty", "write the secret into the file")
+            refuse(setting, "\(path) is empty", "write the value into the file")
         } catch {
             refuse(
                 setting, "\(path) can't be read (\(YAMLDocument.reason(error)))",
                 "check the path and its permissions")
         }
         return nil
+    }
+
+    /// What the service manager hands over by the setting's name (systemd's `LoadCredential=`). An
+    /// empty file counts as not set: a unit names the secrets of all roles.
+    private mutating func credential(_ setting: Setting) -> String? {
+        guard let credentials else { return nil }
+        let path = credentials + "/" + setting.credentialName
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        let origin = Origin.credential(path)
+        do {
+            let data = try Data(contentsOf: URL(fileURLWithPath: path))
+            let text = String(decoding: data.prefix(64 << 10), as: UTF8.self)
+                .trimmingCharacters(in: .whitespacesAndNewlines)
+            guard !text.isEmpty else { return nil }
+            note(setting, text, origin)
+            return text
+        } catch {
+            note(setting, "", origin)
+            refuse(
+                setting, "can't be read (\(YAMLDocument.reason(error)))",
+                "check the unit's LoadCredential=\(setting.credentialName)")
+            return nil
+        }
     }
 
     private func lookUp(_ key: String, of setting: Setting) -> (text: String, origin: Origin)? {
@@ -166,6 +200,13 @@ struct SettingReader {
     mutating func miss(_ setting: Setting, _ text: String, _ advice: String) {
         // A value that was given and refused is not missing too.
         guard values[setting] == nil else { return }
+        var advice = advice
+        if setting.isSecret, credentials != nil {
+            let name = setting.credentialName
+            advice +=
+                ", into the file that the unit's LoadCredential=\(name) names: as packaged "
+                + "/etc/dstnode/\(name)"
+        }
         problems.append(
             ConfigurationProblem(place: "", name: setting.name, text: text, advice: advice))
     }
@@ -186,6 +227,8 @@ struct SettingReader {
             ConfigurationProblem(place: "flag --\(name)", name: "", text: text, advice: advice)
         case .environment(let name):
             ConfigurationProblem(place: "environment \(name)", name: "", text: text, advice: advice)
+        case .credential(let path):
+            ConfigurationProblem(place: path, name: setting.name, text: text, advice: advice)
         case .standard, .derived, nil:
             ConfigurationProblem(place: "", name: setting.name, text: text, advice: advice)
         }

@@ -53,7 +53,7 @@ struct YAMLDocument {
     ) {
         self.path = path
         let known = Set(Setting.allCases.map(\.key))
-            .union(Setting.allCases.filter(\.isSecret).map(\.fileKey))
+            .union(Setting.allCases.filter(\.mayBeInFile).map(\.fileKey))
         for (keyNode, value) in mapping {
             let line = keyNode.mark?.line ?? 1
             let key = keyNode.string ?? ""

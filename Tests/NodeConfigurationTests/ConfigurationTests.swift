@@ -163,6 +163,40 @@ private func problems(
         #expect(found.first?.hasPrefix(expected) == true, "\(what): \(found)")
     }
 
+    @Test(arguments: [
+        ("DST_NODE_TYPE", "did you mean NODE_TYPE? Settings have no prefix"),
+        ("DST_CLUSTER_SECRT_FILE", "did you mean CLUSTER_SECRET_FILE? Settings have no prefix"),
+        ("DST_CONFG", "did you mean DST_CONFIG?"),
+        ("DST_AWS_EC2_ENDPOINT", "remove it; see docs/CONFIGURATION.md for all settings"),
+    ])
+    func `an unknown variable with our prefix is refused`(
+        name: String, advice: String
+    ) async throws {
+        let found = try await problems(environment: coordinator.merging([name: "x"]) { $1 })
+        #expect(found == ["environment \(name): there is no such setting; \(advice)"])
+    }
+
+    @Test func `variables of the scripts and of others are none of our business`() async throws {
+        let environment = [
+            "DST_HOME": "/x", "DST_CAPACITY": "1GB", "DST_STRICT": "1", "NODE_OPTIONS": "x",
+            "DSTORAGE_IMAGE": "x",
+        ]
+        #expect(try await problems(environment: coordinator.merging(environment) { $1 }).isEmpty)
+    }
+
+    @Test func `the root access key comes from a file too, and is shown`() async throws {
+        let directory = try TemporaryDirectory()
+        let access = try directory.file("access", "AKEXAMPLE\n")
+        let secret = try directory.file("secret", "hunter2hunter2\n")
+        let loaded = try await load(
+            environment: coordinator.merging([
+                "ROOT_ACCESS_KEY_FILE": access, "ROOT_SECRET_KEY_FILE": secret,
+            ]) { $1 })
+        #expect(loaded.configuration.rootKey?.accessKey == "AKEXAMPLE")
+        #expect(loaded.configuration.rootKey?.secretKey.value == "hunter2hunter2")
+        #expect(loaded.report.contains("AKEXAMPLE"))
+    }
+
     @Test func `sled is another word for the default, with a warning`() async throws {
         let loaded = try await load(
             environment: coordinator.merging(["STORAGE_BACKEND": "sled"]) { $1 })
@@ -195,6 +229,33 @@ private func problems(
         let missing = try await problems(environment: environment)
         #expect(missing.count == 1)
         #expect(missing.first?.contains("can't be read") == true, "\(missing)")
+    }
+
+    @Test func `a secret comes from the service manager where nobody else gives it`() async throws {
+        let directory = try TemporaryDirectory()
+        let file = try directory.file("cluster-secret", otherSecret + "\n")
+        // A unit names the secrets of all roles; those of others are empty.
+        _ = try directory.file("encryption-key", "\n")
+        var environment = coordinator
+        environment["CREDENTIALS_DIRECTORY"] = directory.path
+        let given = try await load(environment: environment)
+        #expect(given.configuration.clusterSecrets.map { Hex.encode($0.value) } == [secret])
+        environment["CLUSTER_SECRET"] = nil
+        let handedOver = try await load(environment: environment)
+        #expect(
+            handedOver.configuration.clusterSecrets.map { Hex.encode($0.value) } == [otherSecret])
+        let value = handedOver.values.first { $0.setting == .clusterSecret }
+        #expect(value == .init(setting: .clusterSecret, text: nil, origin: .credential(file)))
+
+        _ = try directory.file("cluster-secret", "abc")
+        #expect(
+            try await problems(environment: environment).first?
+                .hasPrefix("\(file): CLUSTER_SECRET: has 3 characters") == true)
+        _ = try directory.file("cluster-secret", "")
+        let missing = try await problems(environment: environment)
+        #expect(missing.count == 1)
+        #expect(missing.first?.hasPrefix("CLUSTER_SECRET: is not set, but") == true)
+        #expect(missing.first?.hasSuffix("as packaged /etc/dstnode/cluster-secret") == true)
     }
 
     @Test func `two secrets are valid during a rotation, three are not`() async throws {

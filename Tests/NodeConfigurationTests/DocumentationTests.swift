@@ -16,9 +16,11 @@ import Testing
             let short = setting.shortFlag.map { "`--\($0)`, " } ?? ""
             let standard = setting.defaultText.map { "`\($0)`" } ?? ""
             let name =
-                setting.isSecret ? "`\(setting.name)`, `\(setting.fileName)`" : "`\(setting.name)`"
+                setting.mayBeInFile
+                ? "`\(setting.name)`, `\(setting.fileName)`" : "`\(setting.name)`"
             let key =
-                setting.isSecret ? "`\(setting.key)`, `\(setting.fileKey)`" : "`\(setting.key)`"
+                setting.mayBeInFile
+                ? "`\(setting.key)`, `\(setting.fileKey)`" : "`\(setting.key)`"
             text += "| \(name) | \(key) | \(short)`--\(setting.flag)` | \(standard) "
             text += "| \(setting.summary) |\n"
         }

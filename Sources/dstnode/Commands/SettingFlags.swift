@@ -105,8 +105,9 @@ struct SettingFlags: ParsableArguments {
                     machine: .current()))
         } catch let error as ConfigurationProblems {
             let count = error.problems.count
+            // The problems last: a log is read from its end.
             Terminal.complain(
-                "\(error)\n\(count) problem\(count == 1 ? "" : "s"); nothing was started")
+                "\(count) problem\(count == 1 ? "" : "s"); nothing was started\n\(error)")
             throw ExitCode(EX_CONFIG)
         }
     }

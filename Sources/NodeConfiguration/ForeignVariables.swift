@@ -1,0 +1,38 @@
+/// Finds variables of the environment that look like settings of ours and are none: a setting has
+/// no prefix, and `DST_…` belongs to the program and the scripts around it.
+enum ForeignVariables {
+    static let prefix = "DST_"
+
+    /// Read by the program besides ``Setting``, by its scripts, or by its tests.
+    static let known: Set<String> = [
+        "DST_CONFIG", "DST_HOME", "DST_GATEWAY_PORTS", "DST_NODE_PORTS", "DST_CAPACITY",
+        "DST_READY_SECONDS", "DST_STOP_SECONDS", "DST_STRICT", "DST_BENCH", "DST_RAFT_SEEDS",
+        "DST_TEST_COMPOSE", "DST_TEST_DIR", "DST_TEST_IMAGE", "DST_TEST_LOGS", "DST_TEST_LOG_LEVEL",
+    ]
+
+    /// One problem for each unknown variable, with what was probably meant.
+    static func problems(in environment: [String: String]) -> [ConfigurationProblem] {
+        let foreign = environment.filter {
+            $0.key.hasPrefix(prefix) && !$0.value.isEmpty && !known.contains($0.key)
+        }
+        return foreign.keys.sorted().map {
+            ConfigurationProblem(
+                place: "environment \($0)", name: "", text: "there is no such setting",
+                advice: advice(for: $0))
+        }
+    }
+
+    private static func advice(for name: String) -> String {
+        let settings = Setting.allCases.flatMap { setting in
+            setting.mayBeInFile ? [setting.name, setting.fileName] : [setting.name]
+        }
+        let bare = String(name.dropFirst(prefix.count))
+        if let meant = Suggestion.nearest(to: bare, among: settings) {
+            return "did you mean \(meant)? Settings have no prefix"
+        }
+        if let meant = Suggestion.nearest(to: name, among: known.sorted()) {
+            return "did you mean \(meant)?"
+        }
+        return "remove it; see docs/CONFIGURATION.md for all settings"
+    }
+}
