@@ -49,8 +49,8 @@ package final class Heartbeats: Sendable {
         }
     }
 
-    /// Says goodbye, so that nobody waits for this node: now, and with every heartbeat from here on.
-    /// Best effort.
+    /// Says goodbye, so that nobody waits for this node. Best effort. Heartbeats that come after
+    /// it, while the node finishes what is under way, say so too: else they would call it back.
     package func leave() async {
         isLeaving.store(true, ordering: .relaxed)
         _ = try? await beat(nil)
@@ -78,7 +78,10 @@ package final class Heartbeats: Sendable {
                     as: ProtoHeartbeatReply.self)
                 switch reply.status {
                 case .done:
-                    if !reply.refusal.isEmpty { throw HeartbeatRefused(reason: reply.refusal) }
+                    if !reply.refusal.isEmpty {
+                        throw HeartbeatRefused(
+                            reason: reply.refusal, isFinal: reply.membership == .left)
+                    }
                     membership.withLock { $0 = reply.membership }
                     return next
                 case .notLeader: search.redirected(from: next, to: NodeID(bytes: reply.leader))
@@ -98,5 +101,7 @@ package final class Heartbeats: Sendable {
 /// The cluster refuses this node: a label that another live node has, or it was removed.
 package struct HeartbeatRefused: Error, CustomStringConvertible {
     package let reason: String
+    /// It was removed: nothing but an empty data directory helps. Otherwise it may pass.
+    package let isFinal: Bool
     package var description: String { reason }
 }

@@ -61,4 +61,18 @@ import Testing
         report.nodes[0].membership = "left"
         #expect(StatusText.problems(of: report).isEmpty)
     }
+
+    @Test func `a lost node is missed until another has its label`() {
+        var report = report
+        var lost = report.nodes[0]
+        lost.id = "u3"
+        lost.label = "s2"
+        lost.state = "down"
+        lost.membership = "lost"
+        report.nodes.append(lost)
+        #expect(StatusText.problems(of: report) == ["s2 is down"])
+        report.nodes[2].label = "s1"
+        #expect(StatusText.problems(of: report).isEmpty)
+        #expect(StatusText.text(of: report).contains("down, lost"))
+    }
 }

@@ -10,8 +10,8 @@ package struct NodeCount: Equatable, Sendable {
 
     private static let states = ["up", "suspect", "down", "stopped", "lost"]
 
-    /// Every role and state, those without nodes too: an alert wants a nought, not a gap. Nodes that
-    /// were removed are not counted.
+    /// Every role and state, those without nodes too: an alert wants a nought, not a gap. Nodes
+    /// that were removed are not counted.
     package static func all(in state: ClusterState) -> [NodeCount] {
         var counts: [NodeRole: [String: Int]] = [:]
         for node in state.nodes.values where node.membership != .left {

@@ -70,6 +70,7 @@ actor NodeKeeper {
             return .with {
                 $0.status = .done
                 $0.refusal = refusal
+                $0.membership = mirror.state.nodes[node.id]?.membership ?? .unknown
             }
         }
         let before = liveness.version
@@ -102,6 +103,8 @@ actor NodeKeeper {
             if let refusal = await put(node, message) { return refusal }
         }
         if known?.membership == .lost {
+            // Its label may have passed to a replacement meanwhile.
+            if let refusal = await claimLabel(of: node) { return refusal }
             logger.notice("a lost node is back", metadata: ["node": "\(node.label) \(node.id)"])
             _ = await propose { $0.setMembership = .of(node.id, .member) }
         }

@@ -71,7 +71,10 @@ enum StatusText {
     /// Everything that somebody should look at.
     static func problems(of report: ClusterReport) -> [String] {
         var problems = report.problems
+        let members = Set(report.nodes.filter { $0.membership == "member" }.map(\.label))
         for node in report.nodes where node.membership != "left" {
+            // Another has its place and its label: nobody waits for it any more.
+            if node.membership == "lost", members.contains(node.label) { continue }
             // A gateway holds nothing: one that was stopped is missed by nobody.
             let isFarewell = node.role == "gateway" && node.state == "stopped"
             if node.state != "up", !isFarewell { problems.append("\(node.label) is \(node.state)") }
