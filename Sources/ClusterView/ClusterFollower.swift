@@ -23,6 +23,7 @@ package final class ClusterFollower: Sendable {
         var observers: [Observer] = []
         var waiters: [UInt64: Waiter] = [:]
         var nextWaiter: UInt64 = 0
+        var troubles = Troubles()
     }
 
     package let addresses: AddressBook
@@ -55,6 +56,9 @@ package final class ClusterFollower: Sendable {
         let age = clocks.monotonic.milliseconds - heardAt.milliseconds
         return age < ClusterViewLimits.staleAfterMilliseconds
     }
+
+    /// Why no leader is heard, for operators; `nil` while one is, or before anybody was asked.
+    package var problem: String? { isFresh ? nil : shared.withLock { $0.troubles.text } }
 
     /// Calls `observer` with the state as it is and after each change; in order, on the follower's
     /// task. To be set before ``run()``.
@@ -119,11 +123,11 @@ package final class ClusterFollower: Sendable {
     /// Follows until cancelled.
     package func run() async {
         var search = LeaderSearch(hint: nil)
-        var lastProblem = ""
         while !Task.isCancelled {
             let known = coordinators
             guard let node = search.next(among: known) else {
                 await askSeeds()
+                reportTroubles()
                 var random = SystemRandomNumberGenerator()
                 let pause = search.roundEnded(using: &random)
                 try? await Task.sleep(for: .milliseconds(pause))
@@ -132,19 +136,29 @@ package final class ClusterFollower: Sendable {
             switch await watch(node) {
             case .heard:
                 search = LeaderSearch(hint: node)
-                lastProblem = ""
-            case .redirected(let leader): search.redirected(from: node, to: leader)
+                shared.withLock { $0.troubles = Troubles() }
+            case .redirected(let leader):
+                search.redirected(from: node, to: leader)
+                if leader == nil { note(node, "knows no leader") }
             case .failed(let problem):
                 search.failed(node)
-                if problem != lastProblem, !isFresh {
-                    lastProblem = problem
-                    logger.info(
-                        "the cluster's leader is not heard",
-                        metadata: ["coordinator": "\(node)", "reason": "\(problem)"])
-                }
+                note(node, problem)
             }
         }
         releaseAll()
+    }
+
+    private func note(_ node: NodeID, _ problem: String) {
+        let place = addresses.address(of: node) ?? "\(node)"
+        shared.withLock { $0.troubles.add("\(place): \(problem)") }
+    }
+
+    /// At the end of a round in which nobody was heard. An operator reads the last line.
+    private func reportTroubles() {
+        guard !isFresh else { return }
+        let now = clocks.monotonic
+        guard let text = shared.withLock({ $0.troubles.roundEnded(now: now) }) else { return }
+        logger.warning("the cluster's leader is not heard", metadata: ["reason": "\(text)"])
     }
 
     private enum Outcome {
@@ -236,13 +250,15 @@ package final class ClusterFollower: Sendable {
                 let answer = try await pool.call(
                     .formationProbe, address: address, ProtoProbeRequest(),
                     deadline: .now() + ClusterViewLimits.watchDeadline, as: ProtoProbeReply.self)
-                guard answer.peer.role == .coordinator else { continue }
+                guard answer.peer.role == .coordinator else {
+                    let text = "\(address): is a \(answer.peer.role.rawValue), not a coordinator"
+                    shared.withLock { $0.troubles.add(text) }
+                    continue
+                }
                 addresses.set(address, of: answer.peer.node)
                 nodes.append(answer.peer.node)
             } catch {
-                logger.debug(
-                    "a seed did not answer",
-                    metadata: ["address": "\(address)", "error": "\(error)"])
+                shared.withLock { $0.troubles.add("\(address): \(error)") }
             }
         }
         if !nodes.isEmpty { found.withLock { $0 = nodes } }

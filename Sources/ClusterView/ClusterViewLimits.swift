@@ -17,6 +17,11 @@ package enum ClusterViewLimits {
     /// Those who wait for the state to reach something.
     static let waitersMax = 4_096
 
+    /// What one round of asking coordinators may leave to be said, in one line.
+    static let troublesMax = 8
+    /// Milliseconds between two such lines.
+    static let saidPause: UInt64 = 5_000
+
     /// Run once at start-up and once in a test.
     package static func check() {
         precondition(

@@ -92,12 +92,22 @@ package final class Coordinator: Service {
 
     /// Whether this coordinator can serve: it belongs to a cluster, hears the system range's
     /// leader, and knows a leader of each of its groups.
-    package func isReady() async -> Bool {
-        guard follower.isFresh, let consensus = running.withLock({ $0 }) else { return false }
-        for range in consensus.ranges {
-            guard await consensus.state(of: range)?.leader != nil else { return false }
+    ///
+    /// - Returns: Why not, for operators; `nil` where it is ready.
+    package func unreadiness() async -> String? {
+        guard let consensus = running.withLock({ $0 }) else {
+            return "not part of a cluster yet: \(await formation.waitsFor)"
         }
-        return true
+        guard follower.isFresh else {
+            return "the cluster's leader is not heard: "
+                + (follower.problem ?? "coordinators are being asked")
+        }
+        for range in consensus.ranges {
+            guard await consensus.state(of: range)?.leader != nil else {
+                return "\(range) has no leader that is known here"
+            }
+        }
+        return nil
     }
 
     /// Nodes by role and state; told by the coordinator that leads the system range alone, so that
@@ -107,6 +117,13 @@ package final class Coordinator: Service {
             return []
         }
         return NodeCount.all(in: follower.state)
+    }
+
+    /// Whether the disk is read: all that needs no other node. Waiting for peers to form a cluster
+    /// with is not reading the disk.
+    package func isOpen() async -> Bool {
+        if running.withLock({ $0 != nil }) { return true }
+        return await formation.formed == nil
     }
 
     package func run() async throws {
@@ -144,7 +161,7 @@ package final class Coordinator: Service {
             duties.start(in: &group)
             group.addTask {
                 // Ends the group from here on a graceful stop: what leads is handed over first, so
-                // that the next leader hears the goodbye.
+                // that it is the next leader who hears the goodbye.
                 try? await gracefulShutdown()
                 await consensus.handOver()
                 await heartbeats.leave()

@@ -64,10 +64,12 @@ package enum DataDirectoryError: Error, Equatable, CustomStringConvertible {
         case .notDirectory(let path):
             "\(path) is not a directory: give a directory as DATA_PATH"
         case .readOnly(let path):
-            "the data directory \(path) can't be written: check its owner, its permissions and "
-                + "whether the disk is mounted read-only"
+            "the data directory \(path) can't be written by user \(geteuid()), as whom this "
+                + "process runs: check its owner, its permissions, whether the disk is mounted "
+                + "read-only, and, for a systemd service, whether its ReadWritePaths name it"
         case .full(let path):
-            "the disk of the data directory \(path) is full: make room or move it to a larger disk"
+            "the disk of the data directory \(path) has too little free space (a start needs "
+                + "\(ByteSize.format(DataDirectory.freeBytesMin))): make room or move it to a larger disk"
         case .failed(let path, let operation, let reason):
             "the data directory \(path) can't be used (\(operation): \(reason)): check the disk"
         }

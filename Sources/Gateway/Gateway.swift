@@ -137,6 +137,10 @@ package final class Gateway: Service {
 
     package func isReady() -> Bool { status.readiness == .fine }
 
+    /// Why `/health` complains, and why `/ready` says no; `nil` where they don't.
+    package var problem: String? { status.health.problem }
+    package var unreadiness: String? { status.readiness.problem }
+
     /// - Throws: ``HeartbeatRefused`` where the cluster will not have this node.
     package func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -144,10 +148,11 @@ package final class Gateway: Service {
             group.addTask { try await self.serve() }
             group.addTask {
                 try? await gracefulShutdown()
-                // Ready no more; what is under way ends; then everything here does.
+                // Ready no more, and missed by nobody; what is under way ends; then everything
+                // here does.
                 self.status.stop()
-                await self.service.shutdown(atMost: self.configuration.stopTimeout)
                 await self.heartbeats.leave()
+                await self.service.shutdown(atMost: self.configuration.stopTimeout)
                 throw CancellationError()
             }
             do {
@@ -207,7 +212,8 @@ final class GatewayStatus: Sendable {
         if state.isStopping { return .problem("the gateway is stopping") }
         if let refusal = state.refusal { return .problem(refusal) }
         guard follower.isFresh else {
-            return .problem("the gateway does not hear the cluster's leader")
+            let reason = follower.problem.map { ": \($0)" } ?? ""
+            return .problem("the gateway does not hear the cluster's leader\(reason)")
         }
         let cluster = follower.state
         guard cluster.replicationFactor > 0, cluster.partitions.allSatisfy({ !$0.nodes.isEmpty })

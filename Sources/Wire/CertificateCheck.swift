@@ -52,7 +52,7 @@ final class CertificateCheck {
         guard isTrusted else {
             throw HandshakeRefusal(
                 text: "the peer's certificate is not of our CLUSTER_SECRET (issuer "
-                    + "\(certificate.issuer))")
+                    + "\(certificate.issuer)): give all nodes the same")
         }
         let seconds = Double(now.milliseconds) / 1000
         guard certificate.notValidBefore.timeIntervalSince1970 <= seconds else {

@@ -60,7 +60,8 @@ enum Handshake {
         }
         if let cluster, let theirs, cluster != theirs {
             throw HandshakeRefusal(
-                text: "the peer is of cluster \(theirs), we are of cluster \(cluster)")
+                text: "the peer is of cluster \(theirs), we are of cluster \(cluster): correct "
+                    + "SEED_NODES, or give the node that does not belong an empty data directory")
         }
         return theirs
     }

@@ -106,9 +106,16 @@ package final class NodeCertificates: Sendable {
 }
 
 /// Why there are no certificates.
-package enum TrustError: Error, Hashable, Sendable {
+package enum TrustError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The secret is too short, or there is none. The operator sets CLUSTER_SECRET.
     case badSecret(String)
     /// The library refused; a defect.
     case certificateFailed(String)
+
+    package var description: String {
+        switch self {
+        case .badSecret(let text): text
+        case .certificateFailed(let reason): "no certificate could be made: \(reason)"
+        }
+    }
 }

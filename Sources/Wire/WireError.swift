@@ -64,3 +64,22 @@ package enum WireError: Error, Hashable, Sendable {
         }
     }
 }
+
+extension WireError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .unreachable(let reason): "can't be reached (\(reason))"
+        case .connectionLost(let reason): "the connection broke (\(reason))"
+        case .deadlinePassed: "no answer in time"
+        case .refused(let reason): "the handshake failed: \(reason)"
+        case .remote(let failure): "answered \(failure)"
+        case .cancelled: "the call was cancelled"
+        case .overloaded: "too many calls are under way"
+        case .malformedReply(let reason): "the answer can't be read (\(reason))"
+        }
+    }
+}
+
+extension WireFailure: CustomStringConvertible {
+    package var description: String { text.isEmpty ? "\(code)" : "\(code): \(text)" }
+}

@@ -23,6 +23,14 @@ package actor Formation {
     private var nodes: [String: NodeID] = [:]
     private var waiters: [CheckedContinuation<FormationProposal, any Error>] = []
     private var lastWait = ""
+    /// Why peers would not talk to us, by address: what an operator has to put right.
+    private var refusals: [String: String] = [:]
+
+    private struct Answer: Sendable {
+        let address: String
+        var reply: ProtoProbeReply?
+        var refusal: String?
+    }
 
     static let roundMilliseconds = 250
     static let callDeadline = TimeAmount.seconds(2)
@@ -47,6 +55,11 @@ package actor Formation {
     /// The cluster this node belongs to, once there is one.
     package var formed: FormationProposal? {
         if case .formed(let proposal) = core.record.phase { proposal } else { nil }
+    }
+
+    /// What this node waits for, for operators.
+    package var waitsFor: String {
+        lastWait.isEmpty ? "coordinators are being looked for" : lastWait
     }
 
     /// Goes on until the node belongs to a cluster.
@@ -123,20 +136,29 @@ package actor Formation {
         }
         let pool = self.pool
         let answers = await withTaskGroup(
-            of: (String, ProtoProbeReply?).self, returning: [(String, ProtoProbeReply?)].self
+            of: Answer.self, returning: [Answer].self
         ) { group in
             for address in addresses {
                 group.addTask {
-                    let answer = try? await pool.call(
-                        .formationProbe, address: address, request,
-                        deadline: .now() + Self.callDeadline, as: ProtoProbeReply.self)
-                    return (address, answer?.reply)
+                    do {
+                        let answer = try await pool.call(
+                            .formationProbe, address: address, request,
+                            deadline: .now() + Self.callDeadline, as: ProtoProbeReply.self)
+                        return Answer(address: address, reply: answer.reply)
+                    } catch WireError.refused(let reason) {
+                        return Answer(address: address, refusal: reason)
+                    } catch {
+                        return Answer(address: address)
+                    }
                 }
             }
             return await group.reduce(into: []) { $0.append($1) }
         }
-        for (address, reply) in answers {
-            guard let reply, let peer = FormationPeer(reply) else {
+        refusals = [:]
+        for answer in answers {
+            let address = answer.address
+            refusals[address] = answer.refusal
+            guard let reply = answer.reply, let peer = FormationPeer(reply) else {
                 if let node = nodes.removeValue(forKey: address) { core.lost(node) }
                 continue
             }
@@ -225,11 +247,13 @@ package actor Formation {
         switch core.record.phase {
         case .blank:
             let seen = core.peers.count + 1
-            text =
+            let waiting =
                 core.policy.mayForm
                 ? "waiting for \(core.policy.expectedCount) coordinators that see each other, "
                     + "\(seen) here; check SEED_NODES, the firewall and CLUSTER_SECRET if this stays"
                 : "waiting for a cluster to join: this node may not form one (FORM_CLUSTER)"
+            let refused = refusals.sorted { $0.key < $1.key }.map { "; \($0.key): \($0.value)" }
+            text = waiting + refused.joined()
         case .proposing: text = "waiting for every founder to accept"
         case .accepted(let proposal):
             text =

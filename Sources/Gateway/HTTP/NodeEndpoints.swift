@@ -12,6 +12,13 @@ package struct NodeEndpoints: Sendable {
 
         /// - Parameter problem: `nil` where there is none.
         package init(problem: String?) { self = problem.map(Verdict.problem) ?? .fine }
+
+        package var problem: String? {
+            switch self {
+            case .fine: nil
+            case .problem(let text): text
+            }
+        }
     }
 
     private let health: @Sendable () async -> Verdict
