@@ -96,9 +96,20 @@ package final class StorageNode: Service {
             && follower.state.nodes[configuration.node] != nil
     }
 
+    /// Whether the disk is read: all that needs no other node.
+    package var isOpen: Bool { store.withLock { $0 != nil } }
+
     /// Why the node is of no use any more: a failed disk, or the cluster will not have it.
     package var problem: String? {
         refusal.withLock { $0 } ?? store.withLock { $0 }?.failure
+    }
+
+    /// Why it is not ready, for operators; `nil` where it is.
+    package func unreadiness() async -> String? {
+        if await isReady() { return nil }
+        if isStopping.load(ordering: .relaxed) { return "the node is stopping" }
+        return problem ?? follower.problem.map { "the cluster's leader is not heard: \($0)" }
+            ?? "not part of the cluster yet"
     }
 
     /// Disk figures, once the store is open.
@@ -116,6 +127,8 @@ package final class StorageNode: Service {
             clocks: base.clocks)
         self.store.withLock { $0 = store }
         do {
+            try DiskRoom.check(store.usage, path: configuration.directory)
+            if let problem = DiskRoom.problem(store.usage) { base.logger.warning("\(problem)") }
             try await join()
             try await serve(store)
         } catch {
@@ -206,7 +219,7 @@ package final class StorageNode: Service {
         report.refusesWrites =
             isStopping.load(ordering: .relaxed) || store.failure != nil
             || usage.freeBytes < StorageNodeLimits.freeBytesMin
-        report.problems = store.problems
+        report.problems = store.problems + (DiskRoom.problem(usage).map { [$0] } ?? [])
         return report
     }
 }

@@ -68,8 +68,10 @@ import Wire
     @Test func `a copy that is here and bad does not count`() async throws {
         try await withStore { store, folder in
             var random = SeededRandom(seed: 1)
-            let good = ChunkID(partition: PartitionID(rawValue: 7)!, using: &random)
-            let bad = ChunkID(partition: PartitionID(rawValue: 7)!, using: &random)
+            let good = ChunkID(
+                partition: PartitionID(rawValue: 7)!, born: clocks.wall, using: &random)
+            let bad = ChunkID(
+                partition: PartitionID(rawValue: 7)!, born: clocks.wall, using: &random)
             let payload = (0..<500).map { _ in UInt8(truncatingIfNeeded: random.next()) }
             _ = try await store.write(good, owner: [], payload: [1, 2, 3])
             _ = try await store.write(bad, owner: [], payload: payload)
@@ -83,7 +85,8 @@ import Wire
     @Test func `what was read back lately is not read again`() async throws {
         try await withStore { store, _ in
             var random = SeededRandom(seed: 2)
-            let chunk = ChunkID(partition: PartitionID(rawValue: 7)!, using: &random)
+            let chunk = ChunkID(
+                partition: PartitionID(rawValue: 7)!, born: clocks.wall, using: &random)
             _ = try await store.write(chunk, owner: [], payload: [1, 2, 3])
             let puller = try puller(store)
             for (pause, bytesRead) in [(0, 3), (0, 3), (2, 6), (0, 6)] as [(UInt64, UInt64)] {
