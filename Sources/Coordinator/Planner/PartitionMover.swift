@@ -32,12 +32,14 @@ struct PartitionMover: Sendable {
         var storage: Set<NodeID> = []
         var changedAt = clocks.monotonic
         var lastPlanned: Situation?
+        var lastIdle: Situation?
         var isBusy = false
         while !Task.isCancelled {
             try await Task.sleep(for: isBusy ? Self.busyPause : Self.pause)
             isBusy = false
             guard consensus.isLeader(.system) else {
                 lastPlanned = nil
+                lastIdle = nil
                 continue
             }
             let picture = await nodes.picture
@@ -52,6 +54,8 @@ struct PartitionMover: Sendable {
             let age = clocks.monotonic.milliseconds - changedAt.milliseconds
             let isSettled = age >= Self.settleMilliseconds
             let situation = Situation(revision: state.revision, up: up, isSettled: isSettled)
+            // What is to be done follows from the situation alone: nothing, while it lasts.
+            if situation == lastIdle { continue }
             let planner = PartitionPlanner(state: state, up: up)
             // Laying out is the costly part: only where something has changed since there was
             // nothing to do.
@@ -62,7 +66,12 @@ struct PartitionMover: Sendable {
                 }
                 lastPlanned = situation
             }
-            isBusy = await carryOut(planner, epoch: state.epoch)
+            let pulls = planner.pulls
+            if pulls.isEmpty, planner.movingCount == 0 {
+                lastIdle = situation
+                continue
+            }
+            isBusy = await carryOut(planner, pulls, epoch: state.epoch)
         }
     }
 
@@ -73,9 +82,9 @@ struct PartitionMover: Sendable {
     }
 
     /// - Returns: Whether moves were committed.
-    private func carryOut(_ planner: PartitionPlanner, epoch: Epoch) async -> Bool {
-        let pulls = planner.pulls
-        guard !pulls.isEmpty || planner.movingCount > 0 else { return false }
+    private func carryOut(
+        _ planner: PartitionPlanner, _ pulls: [PartitionPlanner.Pull], epoch: Epoch
+    ) async -> Bool {
         var done: Set<PartitionPlanner.Pull> = []
         var remaining = pulls[...]
         await withTaskGroup(of: PartitionPlanner.Pull?.self) { group in
