@@ -182,6 +182,10 @@ let package = Package(
         tests("NodeConfiguration", ["NodeConfiguration", "Core", logging]),
         tests("Tidy", []),
         tests(
-            "Node", ["dstnode", "NodeConfiguration", "Core", argumentParser, logging, coreMetrics]),
+            "Node",
+            [
+                "dstnode", "NodeConfiguration", "Core", "ChunkStore", "ClusterView", "Coordinator",
+                "RaftLog", "Wire", argumentParser, logging, coreMetrics,
+            ]),
     ]
 )

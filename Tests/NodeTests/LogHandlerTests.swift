@@ -55,6 +55,23 @@ private func logger(_ format: LineLogHandler.Format, into lines: Lines) -> Logge
         #expect(line.utf8.count <= LineLogHandler.lineBytesMax)
     }
 
+    @Test func `a line of the journal has its level in front and no time`() {
+        let lines = Lines()
+        let logger = logger(.journal, into: lines)
+        logger.info("chunk write", metadata: ["node": "s1"])
+        logger.critical("a\nb")
+        #expect(lines.all == ["<6>storage: chunk write node=s1", "<2>storage: a\\nb"])
+    }
+
+    @Test func `the journal is told from a pipe`() throws {
+        var status = stat()
+        try #require(fstat(STDERR_FILENO, &status) == 0)
+        let named = "\(status.st_dev):\(status.st_ino)"
+        #expect(LoggingSetup.isStream(named, STDERR_FILENO))
+        #expect(!LoggingSetup.isStream(named + "0", STDERR_FILENO))
+        #expect(!LoggingSetup.isStream(nil, STDERR_FILENO))
+    }
+
     @Test func `one event is one line of text`() {
         let lines = Lines()
         logger(.text, into: lines).info("a\nb", metadata: ["x": "c\nd"])

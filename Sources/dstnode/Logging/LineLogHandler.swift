@@ -1,14 +1,16 @@
 import Core
 import Logging
 
-/// Writes one line per event: text for people, JSON for machines.
+/// Writes one line per event: text for people, JSON for machines, text for systemd's journal, which
+/// knows the time itself and reads the level from a prefix (sd-daemon(3)).
 ///
 /// ```
 /// 2026-11-24T00:05:17.042Z info  storage s1: chunk write action=commit chunk.id=00f…
 /// {"time":"2026-11-24T00:05:17.042Z","level":"info","logger":"storage","message":"chunk write",…}
+/// <6>storage s1: chunk write action=commit chunk.id=00f…
 /// ```
 struct LineLogHandler: LogHandler {
-    enum Format: Sendable { case text, json }
+    enum Format: Sendable { case text, json, journal }
 
     /// Where whole lines go; one call per line, from any thread.
     typealias Output = @Sendable (String) -> Void
@@ -50,6 +52,8 @@ struct LineLogHandler: LogHandler {
         let message = "\(event.message)"
         switch format {
         case .text: output(text(time, event.level, message, pairs))
+        case .journal:
+            output("<\(Self.priority(event.level))>" + text("\(label): ", message, pairs))
         case .json: output(json(time, event.level, message, pairs))
         }
     }
@@ -60,13 +64,31 @@ struct LineLogHandler: LogHandler {
         var line = "\(time) \(level.rawValue) "
         // The levels that matter line up: info, notice and warning are the common ones.
         for _ in 0..<max(0, 7 - level.rawValue.utf8.count) { line += " " }
-        line += "\(label): \(Self.printable(message))"
+        return text(line + "\(label): ", message, pairs)
+    }
+
+    private func text(
+        _ start: String, _ message: String, _ pairs: [(String, String)]
+    ) -> String {
+        var line = start + Self.printable(message)
         for (key, value) in pairs {
             let isPlain = !value.isEmpty && !value.contains { $0 == " " || $0 == "\"" || $0 == "=" }
             line +=
                 isPlain ? " \(key)=\(Self.printable(value))" : " \(key)=\(JSONText.quote(value))"
         }
         return Self.cut(line)
+    }
+
+    /// Of syslog(3).
+    private static func priority(_ level: Logger.Level) -> Int {
+        switch level {
+        case .trace, .debug: 7
+        case .info: 6
+        case .notice: 5
+        case .warning: 4
+        case .error: 3
+        case .critical: 2
+        }
     }
 
     private func json(

@@ -32,8 +32,10 @@ enum CoordinatorAssembly {
             }
         }
         try await base.serve(
-            ready: { await coordinator.isReady() ? nil : "no leader is known yet" },
-            health: { nil }
+            NodeChecks(
+                isOpen: { await coordinator.isOpen() },
+                disk: DiskProbe(directory, clocks: base.clocks), problem: { nil },
+                unreadiness: { await coordinator.unreadiness() })
         ) {
             try await coordinator.run()
         }

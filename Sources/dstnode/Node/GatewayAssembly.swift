@@ -23,7 +23,14 @@ enum GatewayAssembly {
                 cluster: { directory.identity.cluster },
                 clusterIsKnown: { try directory.join($0) },
                 metrics: metrics, metricsText: { metrics.text }))
-        try await base.serve(http: gateway.http) { try await gateway.run() }
+        try await base.serve(
+            NodeChecks(
+                isOpen: { true }, problem: { gateway.problem },
+                unreadiness: { gateway.unreadiness }),
+            http: gateway.http
+        ) {
+            try await gateway.run()
+        }
     }
 
     private static func node(_ base: NodeBase) -> ProtoNode {

@@ -28,6 +28,8 @@ struct NodeBase: Sendable {
     let server: WireServer
     let candidates: Candidates
     let metrics: MetricRegistry
+    /// Who started this process and wants to know how it does, if anybody.
+    var serviceManager: ServiceManager?
 
     /// Takes the data directory; touches nothing else of the machine.
     ///
@@ -61,24 +63,37 @@ struct NodeBase: Sendable {
             path: directory.path(of: "candidates.json"), logger: logger)
     }
 
-    /// Runs `body` while the port is open, with nothing but the node's own endpoints on HTTP, then
-    /// lets calls in flight end and closes everything.
+    /// Runs `body` while the port is open, then lets calls in flight end and closes everything.
+    /// The service manager is kept informed all the while.
     ///
-    /// - Parameters:
-    ///   - ready: What keeps the node from serving its role; `nil` where nothing does.
-    ///   - health: What is wrong with the process or its disk; never about other nodes.
+    /// - Parameter http: The role's own HTTP; `nil`: only what every node says of itself.
     func serve(
-        ready: @escaping @Sendable () async -> String?,
-        health: @escaping @Sendable () async -> String?, _ body: @Sendable () async throws -> Void
+        _ checks: NodeChecks, http: PortListener.Initializer? = nil,
+        _ body: @escaping @Sendable () async throws -> Void
+    ) async throws {
+        guard let http else { return try await serveOwnEndpoints(checks, body) }
+        let listener = try await listen(http)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            if let serviceManager {
+                tasks.addTask { await serviceManager.run { await facts(checks) } }
+            }
+            if let disk = checks.disk { tasks.addTask { await disk.run() } }
+            defer { tasks.cancelAll() }
+            try await serve(listener, body)
+        }
+    }
+
+    private func serveOwnEndpoints(
+        _ checks: NodeChecks, _ body: @escaping @Sendable () async throws -> Void
     ) async throws {
         let metrics = metrics
         let service = HTTPService(
             endpoints: NodeEndpoints(
-                health: { NodeEndpoints.Verdict(problem: await health()) },
-                readiness: { NodeEndpoints.Verdict(problem: await ready()) },
+                health: { NodeEndpoints.Verdict(problem: await checks.health()) },
+                readiness: { NodeEndpoints.Verdict(problem: await checks.ready()) },
                 metrics: { metrics.text }),
             logger: logger, clocks: clocks)
-        try await serve(http: service.initializer) {
+        try await serve(checks, http: service.initializer) {
             async let _: Void = service.run()
             let result: Result<Void, any Error>
             do { result = .success(try await body()) } catch { result = .failure(error) }
@@ -87,10 +102,15 @@ struct NodeBase: Sendable {
         }
     }
 
-    /// The same with HTTP of the role's own.
-    func serve(
-        http: @escaping PortListener.Initializer, _ body: @Sendable () async throws -> Void
-    ) async throws {
+    private func facts(_ checks: NodeChecks) async -> ServiceReport.Facts {
+        // By way of an event loop: one that stands still keeps the facts from ever being told.
+        try? await group.next().submit {}.get()
+        return ServiceReport.Facts(
+            isOpen: await checks.isOpen(), problem: await checks.health(),
+            unreadiness: await checks.ready())
+    }
+
+    private func listen(_ http: @escaping PortListener.Initializer) async throws -> PortListener {
         var listening = PortListener.Configuration(
             address: "\(configuration.listenAddress)", group: group, logger: logger)
         listening.wire = server
@@ -103,6 +123,12 @@ struct NodeBase: Sendable {
                 "advertised": "\(configuration.advertiseAddress)",
                 "node.id": "\(directory.identity.node)",
             ])
+        return listener
+    }
+
+    private func serve(
+        _ listener: PortListener, _ body: @Sendable () async throws -> Void
+    ) async throws {
         let result: Result<Void, any Error>
         do { result = .success(try await body()) } catch { result = .failure(error) }
         logger.info("stopping")

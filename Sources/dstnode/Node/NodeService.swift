@@ -7,6 +7,10 @@ import ServiceLifecycle
 /// One node in one role, from opening its port to closing it. Stops gracefully with the service
 /// group around it.
 struct NodeService: Service {
+    /// What hands over and what is under way gets this long after SIGTERM; then it is cancelled.
+    /// The units' `TimeoutStopSec` is longer.
+    static let gracefulStopMax = Duration.seconds(25)
+
     let base: NodeBase
 
     func run() async throws {
@@ -23,7 +27,7 @@ struct NodeService: Service {
         var configuration = ServiceGroupConfiguration(
             services: bases.map { .init(service: NodeService(base: $0)) },
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        configuration.maximumGracefulShutdownDuration = .seconds(25)
+        configuration.maximumGracefulShutdownDuration = gracefulStopMax
         try await ServiceGroup(configuration: configuration).run()
     }
 }

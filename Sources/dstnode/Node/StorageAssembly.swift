@@ -26,8 +26,9 @@ enum StorageAssembly {
             return samples(usage, counters, swept: node.sweptChunks)
         }
         try await base.serve(
-            ready: { await node.isReady() ? nil : node.problem ?? "not part of the cluster yet" },
-            health: { node.problem }
+            NodeChecks(
+                isOpen: { node.isOpen }, disk: DiskProbe(directory, clocks: base.clocks),
+                problem: { node.problem }, unreadiness: { await node.unreadiness() })
         ) {
             try await node.run()
         }
