@@ -11,4 +11,9 @@ struct Dstnode: AsyncParsableCommand {
             HealthCommand.self, BenchCommand.self, ProveCommand.self, SimulateCommand.self,
             DevCommand.self,
         ])
+
+    static func main() async {
+        FirstProcess.prepare()
+        await main(nil)
+    }
 }

@@ -3,7 +3,7 @@ import Core
 import Foundation
 
 /// Which cluster a tool talks to, and as whom: flags, else a dev cluster's `client.env`, else the
-/// variables that stock S3 clients read.
+/// variables that stock S3 clients read, else, in a gateway's container, that gateway as root.
 struct ClientOptions: ParsableArguments {
     @Option(help: "URL of a gateway. Default: AWS_ENDPOINT_URL.")
     var endpoint: String?
@@ -18,6 +18,7 @@ struct ClientOptions: ParsableArguments {
 
     func client() throws -> SignedClient {
         var environment = ProcessInfo.processInfo.environment
+        environment.merge(try LocalNode.clientEnvironment(environment)) { given, _ in given }
         if let home {
             environment.merge(try DevHome(path: home).clientEnvironment()) { $1 }
         }

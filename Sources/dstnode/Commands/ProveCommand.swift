@@ -13,6 +13,8 @@ struct ProveCommand: AsyncParsableCommand {
 
     @Option(help: "How long to go on trying, such as 30s.")
     var patience = "30s"
+    @Option(parsing: .upToNextOption, help: "host:port of further gateways to read back through.")
+    var also: [String] = []
     @OptionGroup var options: ClientOptions
 
     func run() async throws {
@@ -27,6 +29,12 @@ struct ProveCommand: AsyncParsableCommand {
                 let other = try client.at(address)
                 if other.endpoint != client.endpoint { gateways.append(other) }
             }
+        }
+        for text in also {
+            guard let address = HostPort(text, defaultPort: HostPort.defaultPort) else {
+                throw ValidationError("'\(text)' is not an address: write host:port")
+            }
+            gateways.append(try client.at(address))
         }
         let deadline = ContinuousClock.now + patience
         while true {
