@@ -6,6 +6,8 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 DST_HOME=${DST_HOME:-$ROOT/.dstorage}
 case $DST_HOME in /*) ;; *) DST_HOME=$PWD/$DST_HOME ;; esac
 STARTED=$SECONDS
+# How the release program is built: with Swift's libraries in it, so that it runs where there are none.
+RELEASE=(-c release --product dstnode --static-swift-stdlib)
 
 say() { printf '\033[1m== [%3ds] %s\033[0m\n' $((SECONDS - STARTED)) "$*"; }
 
@@ -53,8 +55,8 @@ build_release() {
     install_build_packages
     say "building dstnode (release); the first time takes some minutes"
     # What somebody exported for tests must not turn their compiler's warnings into errors here.
-    (cd "$ROOT" && env -u DST_STRICT swift build -c release --product dstnode)
-    DSTNODE=$(cd "$ROOT" && env -u DST_STRICT swift build -c release --show-bin-path)/dstnode
+    (cd "$ROOT" && env -u DST_STRICT swift build "${RELEASE[@]}")
+    DSTNODE=$(cd "$ROOT" && env -u DST_STRICT swift build "${RELEASE[@]}" --show-bin-path)/dstnode
 }
 
 # The dev cluster's process id, if it runs.
