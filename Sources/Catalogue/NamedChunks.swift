@@ -6,9 +6,9 @@ import Messages
 /// queue's. It answers whether a chunk that a storage node holds is anybody's.
 ///
 /// A chunk comes in with the command that names it and goes out with the command that says that it
-/// is gone from every holder; what happens to it between these (overwritten, completed, queued) does
-/// not touch the table. So it costs one insert and one delete in a chunk's life, and objects in the
-/// catalogue itself cost none.
+/// is gone from every holder; what happens to it between these (overwritten, completed, queued)
+/// does not touch the table. So it costs one insert and one delete in a chunk's life, and objects
+/// in the catalogue itself cost none.
 struct NamedChunks {
     let connection: SQLiteConnection
 

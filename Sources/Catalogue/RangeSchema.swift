@@ -1,9 +1,11 @@
 /// Tables of a range. Keys are BLOBs: SQLite compares them as bytes.
 ///
 /// `heads` is what HEAD and LIST read: what a listing shows comes first in the row, then the head,
-/// then a short description of the body; inline and long bodies have rows of their own in `bodies`.
+/// then a short description of the body; inline and long bodies have rows of their own in
+/// `bodies`.
 enum RangeSchema {
-    /// Every chunk that a row of `heads`, `parts` or `garbage` names, under ``NamedChunks/key(_:)``.
+    /// Every chunk that a row of `heads`, `parts` or `garbage` names, under
+    /// ``NamedChunks/key(_:)``.
     static let named = "CREATE TABLE named (chunk BLOB PRIMARY KEY) WITHOUT ROWID"
 
     static let tables = [

@@ -69,7 +69,9 @@ struct ExtentPages: ~Copyable {
         if windowStart == page {
             try file.writePages(memory.pages(0..<end), at: offset)
         } else {
-            if end > page { try file.writePages(memory.pages(page..<end), at: offset + windowStart) }
+            if end > page {
+                try file.writePages(memory.pages(page..<end), at: offset + windowStart)
+            }
             try file.writePages(memory.pages(0..<page), at: offset)
         }
     }

@@ -5,9 +5,9 @@ import Testing
 
 @testable import Catalogue
 
-/// Gateways with wrong clocks, some of which die half-way, storage nodes that sweep, move and forget,
-/// fences raised by anybody's clock, all in one random order: whatever a range names was never swept,
-/// and in the end nothing else is left.
+/// Gateways with wrong clocks, some of which die half-way, storage nodes that sweep, move and
+/// forget, fences raised by anybody's clock, all in one random order: whatever a range names was
+/// never swept, and in the end nothing else is left.
 struct SweepModelTests {
     private struct Put {
         let range: Int

@@ -5,9 +5,9 @@ import Messages
 import NIOCore
 import Wire
 
-/// Answers `catalogue.sweep` for a range that this node leads: raises the range's fence where it is
-/// time, then says which chunks nothing in the range names. Decision 7 has the proof that what every
-/// range answers so can be removed.
+/// Answers `catalogue.sweep` for a range that this node leads: raises the range's fence where it
+/// is time, then says which chunks nothing in the range names. Decision 7 has the proof that what
+/// every range answers so can be removed.
 struct SweepService: Sendable {
     let consensus: any Consensus
     let clocks: any Clocks
