@@ -1,14 +1,21 @@
 """Chunks that nothing names go, and nothing else does."""
 
 import http.client
+import re
+import time
 import unittest
 
 from botocore.exceptions import ClientError
 
-from cluster import Cluster, wait_until
+from cluster import Cluster, http_get, wait_until
 from cluster_case import ClusterCase
 from content import MIB, content
 from writers import Writers, verify
+
+
+SWEEP_AGE = 10
+# Longer than chunks live that nothing names.
+STEADY_SECONDS = 2 * SWEEP_AGE
 
 
 class HalfUpload:
@@ -41,20 +48,38 @@ class HalfUpload:
 class Sweep(ClusterCase):
     @classmethod
     def make_cluster(cls):
-        return Cluster("sweep", storage=3, SWEEP_AGE="10s", GARBAGE_GRACE="2s")
+        return Cluster("sweep", storage=3, SWEEP_AGE=f"{SWEEP_AGE}s", GARBAGE_GRACE="2s")
 
     def setUp(self):
         self.cluster.start()
 
     def used(self):
-        return sum(node["usedBytes"] for node in self.cluster.status()["nodes"])
+        """Bytes in use, by the storage nodes themselves: heartbeats come later."""
+        total = 0
+        for node in self.cluster.of("storage"):
+            text = http_get(node.address, "/metrics")[1]
+            total += int(float(re.search(r"^dst_used_bytes\{.*\} (.+)$", text, re.M)[1]))
+        return total
+
+    def settled(self):
+        """Bytes in use once nothing comes or goes any more: garbage and sweeps are through."""
+        seen = [None, time.monotonic()]
+
+        def is_steady():
+            now = self.used()
+            if now != seen[0]:
+                seen[:] = [now, time.monotonic()]
+            return time.monotonic() - seen[1] > STEADY_SECONDS
+
+        wait_until("nothing comes or goes", is_steady, 180, 0.5)
+        return seen[0]
 
     def test_a_gateway_dies_in_mid_put(self):
         """what a killed gateway had written and not named goes; all that was acknowledged stays"""
         bucket = self.bucket()
         with Writers(self.cluster, bucket, count=4) as writers:
             writers.wait_for(60)
-        before = self.used()
+        before = self.settled()
         bodies = [content(f"half{number}", 40 * MIB) for number in range(3)]
         halves = [
             HalfUpload(self.cluster, bucket, f"half{number}", body, gateway=1)
@@ -72,12 +97,12 @@ class Sweep(ClusterCase):
         self.cluster.kill_all()
         self.cluster.start()
         verify(self, self.cluster, writers, gateway=1)
-        self.assertEqual(self.used(), before)
+        wait_until("as much is in use as before", lambda: self.used() == before, 60, 1)
 
     def test_a_put_slower_than_the_sweep(self):
         """a PUT whose chunks were swept meanwhile is refused, never half there"""
         bucket = self.bucket()
-        before = self.used()
+        before = self.settled()
         body = content("slow", 20 * MIB)
         upload = HalfUpload(self.cluster, bucket, "slow", body, gateway=0)
         upload.send(17 * MIB)
@@ -106,7 +131,7 @@ class Sweep(ClusterCase):
             piece = body[(number - 1) * 5 * MIB : number * 5 * MIB]
             etag = client.upload_part(**named, PartNumber=number, Body=piece)["ETag"]
             parts.append({"PartNumber": number, "ETag": etag})
-        before = self.used()
+        before = self.settled()
         # What comes after the parts and is swept shows that they have been looked at too.
         stray = HalfUpload(self.cluster, bucket, "stray", content("stray", 20 * MIB), gateway=1)
         stray.send(9 * MIB)
