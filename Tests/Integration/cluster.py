@@ -232,14 +232,21 @@ class Cluster:
             if node.process is not None:
                 node.process.wait()
 
-    def status(self):
-        answer = subprocess.run(
+    def status_code(self):
+        """0 where `dstnode status` finds all well, 2 where something is wrong."""
+        return self._status().returncode
+
+    def _status(self):
+        return subprocess.run(
             [DSTNODE, "status", "--json", "--endpoint", self.endpoint],
             env=self.client_environment(),
             capture_output=True,
             text=True,
             timeout=30,
         )
+
+    def status(self):
+        answer = self._status()
         # 2: something is wrong, which is an answer too.
         assert answer.returncode in (0, 2), answer.stderr
         return json.loads(answer.stdout)
@@ -373,15 +380,19 @@ class DevCluster:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def s3_client(endpoint, access_key, secret_key, attempts=5, addressing="path", **options):
+def s3_client(
+    endpoint, access_key, secret_key, attempts=5, addressing="path", read_timeout=60, verify=None,
+    **options
+):
+    """A client that asks at most `attempts` times; `verify` names its certificate authorities."""
     import boto3
     from botocore.config import Config
 
     config = Config(
-        retries={"max_attempts": attempts, "mode": "standard"},
+        retries={"total_max_attempts": attempts, "mode": "standard"},
         s3={"addressing_style": addressing},
         connect_timeout=5,
-        read_timeout=60,
+        read_timeout=read_timeout,
         max_pool_connections=32,
         **options,
     )
@@ -391,6 +402,7 @@ def s3_client(endpoint, access_key, secret_key, attempts=5, addressing="path", *
         aws_access_key_id=access_key,
         aws_secret_access_key=secret_key,
         region_name="us-east-1",
+        verify=verify,
         config=config,
     )
 

@@ -231,6 +231,29 @@ class Formation(unittest.TestCase):
         cluster.node("s3").kill()
         verify(self, cluster, writers)
 
+    def test_a_label_passes_on(self):
+        """a replacement takes the label of a dead node; the old disk is refused when it is back"""
+        cluster = self.cluster("label", storage=4, gateways=1)
+        cluster.start()
+        old = cluster.node("s1")
+        old.kill()
+        new = cluster.add_storage("s1", DATA_PATH=str(cluster.directory / "s1-new"))
+        new.log = cluster.directory / "s1-new.log"
+
+        def has_taken_over():
+            # It is refused, and ends, for as long as the old one may be alive.
+            if not new.is_running:
+                new.start()
+            return new.is_ready()
+
+        wait_until("the replacement is in", has_taken_over, 60, 0.5)
+        old.start()
+        wait_until("the old disk is refused", lambda: not old.is_running, 30)
+        self.assertNotEqual(old.process.returncode, 0)
+        self.assertIn("NODE_ID 's1' belongs to another live node", old.tail())
+        # A lost one that was replaced is nobody's problem.
+        wait_until("all is well", lambda: cluster.status_code() == 0, 60, 0.5)
+
     def test_space_comes_back(self):
         """the space of deleted and overwritten objects comes back"""
         cluster = self.cluster("space", storage=3, gateways=1, GARBAGE_GRACE="2s")
