@@ -2,16 +2,16 @@
 
 After Wing and Gong (1993) with Lowe's "just in time" order (2017): events are taken in order of
 time, and a set of configurations is kept, each a state of the key and the pending operations that
-have taken effect in it. When an operation answers, every configuration must have let it take effect;
-those that can't die. If none is left, nothing explains the answer. Linearizability is local (Herlihy
-and Wing 1990), so each key is checked by itself, and a page of a listing is one read of each key in
-its span.
+have taken effect in it. When an operation answers, every configuration must have let it take
+effect; those that can't die. If none is left, nothing explains the answer. Linearizability is local
+(Herlihy and Wing 1990), so each key is checked by itself, and a page of a listing is one read of
+each key in its span.
 
 Writes in doubt would make this exponential: each may happen at any time or never. They are kept in
 check by three observations. One whose value somebody saw did happen, before the first such sight
-ended. The others of one kind are interchangeable, so a configuration counts how many it has used, and
-takes the oldest. And they are used only where the next answer can't be explained without; having
-used fewer is never worse, so such configurations replace the others.
+ended. The others of one kind are interchangeable, so a configuration counts how many it has used,
+and takes the oldest. And they are used only where the next answer can't be explained without;
+having used fewer is never worse, so such configurations replace the others.
 
 A value is written once, so who overwrites one that is yet to be read is on a wrong path. That keeps
 the search narrow, but it finds fault with the write and not with the read that came too late; so a

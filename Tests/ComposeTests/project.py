@@ -109,7 +109,7 @@ class Project:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def keep(self):
-        """Leaves behind what tells why a test failed: logs of all, state, the cluster's own view."""
+        """Leaves behind why a test failed: logs of all, their state, the cluster's own view."""
         kept = LOGS / self.name
         kept.mkdir(parents=True, exist_ok=True)
         for name in project_containers(self.name):

@@ -60,12 +60,12 @@ class Faults(ComposeCase):
     # Each kind of node
 
     def test_stop(self):
-        """one of each kind is stopped: said to be down at once, missed by nobody, back when started"""
+        """one of each kind is stopped: said to be so at once, missed by nobody, back on start"""
 
         def fault(node, load):
             node.stop()
             self.assertEqual(node.exit_code, 0, node.last_line())
-            self.cluster.wait_state(node.service, "down", seconds=8, gateway=self.asked(node))
+            self.cluster.wait_state(node.service, "stopped", seconds=8, gateway=self.asked(node))
             load.wait_for()
             node.start()
 

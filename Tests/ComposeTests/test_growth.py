@@ -61,7 +61,7 @@ class Growth(ComposeCase):
         run("nsenter", "-t", pid, "-m", "mount", "-o", f"remount,size={size}", where)
 
     def test_2_disk_full(self):
-        """a disk fills up: the node says so, writes go elsewhere, and it goes on when there is room"""
+        """a disk fills up: the node says so, writes go elsewhere; it goes on when there is room"""
         bucket = self.bucket("large")
         node = self.cluster.node("storage-6")
         client = self.cluster.s3(attempts=3)
