@@ -245,7 +245,10 @@ final class ModelStream: ChunkWriteStream {
     }
 
     private func finishIfEnded() {
-        let (received, isEnded) = state.withLock { ($0.received, $0.isEnded && $0.queue.isEmpty) }
+        // What is over has lost its queue: it ended for other reasons than its last piece.
+        let (received, isEnded) = state.withLock {
+            ($0.received, $0.isEnded && $0.queue.isEmpty && !$0.isOver)
+        }
         if case .dies(let count) = model.fault(of: node), received.count > count {
             return over(.lost("died"))
         }
