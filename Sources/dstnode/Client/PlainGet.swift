@@ -36,7 +36,8 @@ enum PlainGet {
     ) throws(Failure) -> Answer {
         let descriptor = try connected(address, until: deadline)
         defer { close(descriptor) }
-        let request = "GET \(path) HTTP/1.0\r\nHost: \(address)\r\n\r\n"
+        // The answer ends with the connection.
+        let request = "GET \(path) HTTP/1.1\r\nHost: \(address)\r\nConnection: close\r\n\r\n"
         var bytes = Array(request.utf8)[...]
         while !bytes.isEmpty {
             try wait(descriptor, Int16(POLLOUT), until: deadline)
