@@ -1,7 +1,10 @@
 import NIOCore
 
-/// Cuts what arrives into frames. Payloads are slices of what was read; only a frame that crosses
-/// two reads is copied. The payload of DATA is handed on as it arrives, not put together.
+/// Cuts what arrives into frames. The payload of DATA is handed on as it arrives, not put together.
+///
+/// Payloads are copies, and nothing of what was fed is kept. The TLS handler reads into one buffer,
+/// which grows to the longest burst, over and over: who kept a slice of a hundred bytes would make
+/// it copy all of that buffer at the next read.
 struct FrameDecoder {
     enum Event: Equatable {
         case frame(FrameHeader, ByteBuffer)
@@ -32,6 +35,13 @@ struct FrameDecoder {
 
     /// - Returns: `nil` when more must be fed first.
     mutating func next() throws(FrameError) -> Event? {
+        let event = try nextEvent()
+        if event == nil { input = ByteBuffer() }
+        return event
+    }
+
+    /// - Returns: `nil` when all of the input is used up.
+    private mutating func nextEvent() throws(FrameError) -> Event? {
         if expectsPreface {
             guard var preface = take(Preface.byteCount) else { return nil }
             try Preface.check(&preface)
@@ -40,7 +50,7 @@ struct FrameDecoder {
         if data == nil {
             guard let header = try nextHeader() else { return nil }
             if header.type != .data {
-                guard let payload = take(header.length) else { return nil }
+                guard let payload = takePayload(header.length) else { return nil }
                 partialHeader = nil
                 return .frame(header, payload)
             }
@@ -69,7 +79,15 @@ struct FrameDecoder {
         header.length -= count
         data = header.length == 0 ? nil : header
         return .data(
-            stream: header.stream, bytes, isEnd: header.isEnd && header.length == 0)
+            stream: header.stream, ByteBuffer(buffer: bytes),
+            isEnd: header.isEnd && header.length == 0)
+    }
+
+    private mutating func takePayload(_ count: Int) -> ByteBuffer? {
+        if partial.readableBytes == 0, let bytes = input.readSlice(length: count) {
+            return ByteBuffer(buffer: bytes)
+        }
+        return take(count)
     }
 
     /// Exactly `count` bytes, or `nil` and what there is kept in `partial`.

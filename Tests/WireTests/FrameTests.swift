@@ -103,6 +103,24 @@ import Testing
         #expect(try Self.decode(pieces) == expected)
     }
 
+    /// Else the TLS handler, which fills one buffer over and over, would copy it at every read.
+    @Test func `nothing of what was fed is kept`() throws {
+        var decoder = FrameDecoder()
+        var bytes = Self.preface()
+        bytes.writeImmutableBuffer(Self.frame(.message, stream: 0, [1, 2, 3]))
+        bytes.writeImmutableBuffer(Self.frame(.data, stream: 1, [4, 5]))
+        let cut = Self.frame(.reply, stream: 1, [6, 7, 8]).getSlice(at: 0, length: 11)
+        bytes.writeImmutableBuffer(try #require(cut))
+        let place = bytes.withUnsafeReadableBytes { $0.baseAddress }
+        decoder.feed(bytes)
+        var events: [FrameDecoder.Event] = []
+        while let event = try decoder.next() { events.append(event) }
+        #expect(events.count == 2)
+        bytes.setInteger(UInt8(0), at: 0)
+        #expect(bytes.withUnsafeReadableBytes { $0.baseAddress } == place, "no copy was needed")
+        withExtendedLifetime((decoder, events)) {}
+    }
+
     @Test func `a preface of another kind or version is refused`() {
         #expect(throws: FrameError.badPreface) {
             try Self.decode([ByteBuffer(string: "GET / HTTP/1.1\r\n")])
