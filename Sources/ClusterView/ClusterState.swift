@@ -119,14 +119,16 @@ package struct ClusterState: Sendable {
         return true
     }
 
-    /// Takes the leader's picture of who is up.
+    /// Takes the leader's picture of who is up. A new leader expects every node to be up until it
+    /// has been silent for too long; what is known of those that it has not heard stays, so that
+    /// writes go on across an election. One of which nothing is known gets no new chunks.
     package mutating func apply(_ list: [ProtoNodeLiveness]) {
+        let before = liveness
         liveness = [:]
         for entry in list {
             guard let node = NodeID(bytes: entry.node) else { continue }
-            liveness[node] = Liveness(
-                state: entry.state, usedBytes: entry.usedBytes, freeBytes: entry.freeBytes,
-                refusesWrites: entry.refusesWrites)
+            liveness[node] =
+                entry.isHeard ? Liveness(entry) : Liveness(unheard: entry, before[node])
         }
     }
 
@@ -147,6 +149,21 @@ package struct ClusterState: Sendable {
                     ? $0.startKey.lexicographicallyPrecedes($1.startKey)
                     : $0.startBucket < $1.startBucket
             }
+    }
+}
+
+extension ClusterState.Liveness {
+    fileprivate init(_ entry: ProtoNodeLiveness) {
+        self.init(
+            state: entry.state, usedBytes: entry.usedBytes, freeBytes: entry.freeBytes,
+            refusesWrites: entry.refusesWrites)
+    }
+
+    fileprivate init(unheard entry: ProtoNodeLiveness, _ before: Self?) {
+        self.init(
+            state: entry.state == .up ? before?.state ?? .up : entry.state,
+            usedBytes: before?.usedBytes ?? 0, freeBytes: before?.freeBytes ?? 0,
+            refusesWrites: before?.refusesWrites ?? true)
     }
 }
 

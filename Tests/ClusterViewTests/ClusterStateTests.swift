@@ -50,6 +50,38 @@ import Testing
         #expect(state.bucketsByName.isEmpty)
     }
 
+    private func told(
+        _ state: ProtoNodeState, isHeard: Bool, free: UInt64 = 0, refuses: Bool = false
+    ) -> ProtoNodeLiveness {
+        .with {
+            $0.node = node.data
+            $0.state = state
+            $0.freeBytes = free
+            $0.refusesWrites = refuses
+            $0.isHeard = isHeard
+        }
+    }
+
+    /// A gap here would be a second of refused writes after every election.
+    @Test func `what is known of a node holds until the new leader has heard it`() {
+        var state = ClusterState()
+        state.apply([told(.up, isHeard: false)])
+        #expect(state.liveness[node]?.refusesWrites == true)
+        state.apply([told(.up, isHeard: true, free: 9)])
+        state.apply([told(.up, isHeard: false)])
+        #expect(state.liveness[node]?.refusesWrites == false)
+        #expect(state.liveness[node]?.freeBytes == 9)
+        state.apply([told(.suspect, isHeard: false)])
+        #expect(state.liveness[node]?.state == .suspect)
+        state.apply([told(.up, isHeard: true, free: 8, refuses: true)])
+        #expect(state.liveness[node]?.refusesWrites == true)
+        state.apply([told(.stopped, isHeard: true, free: 8)])
+        state.apply([told(.up, isHeard: false)])
+        #expect(state.liveness[node]?.state == .stopped)
+        state.apply([])
+        #expect(state.liveness[node] == nil)
+    }
+
     @Test func `a full state replaces what was there`() {
         var state = ClusterState()
         #expect(

@@ -71,8 +71,8 @@ extension ProtoNodeLiveness {
             }
             $0.usedBytes = entry.report.usedBytes
             $0.freeBytes = entry.report.freeBytes
-            // A node that this leader has not heard yet gets no new chunks.
-            $0.refusesWrites = entry.report.refusesWrites || !entry.isHeard
+            $0.refusesWrites = entry.report.refusesWrites
+            $0.isHeard = entry.isHeard
         }
     }
 }

@@ -258,6 +258,10 @@ package nonisolated struct ProtoNodeLiveness: Sendable {
   /// stopping, read-only or full
   package var refusesWrites: Bool = false
 
+  /// This leader has heard the node itself. Else, shortly after an election, it knows nothing of its
+  /// disk: what the leader before it said goes on to hold.
+  package var isHeard: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -758,7 +762,7 @@ nonisolated extension ProtoSweepReply: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension ProtoNodeLiveness: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".NodeLiveness"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}state\0\u{3}used_bytes\0\u{3}free_bytes\0\u{3}refuses_writes\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}state\0\u{3}used_bytes\0\u{3}free_bytes\0\u{3}refuses_writes\0\u{3}is_heard\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -771,6 +775,7 @@ nonisolated extension ProtoNodeLiveness: SwiftProtobuf.Message, SwiftProtobuf._M
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self.usedBytes) }()
       case 4: try { try decoder.decodeSingularUInt64Field(value: &self.freeBytes) }()
       case 5: try { try decoder.decodeSingularBoolField(value: &self.refusesWrites) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.isHeard) }()
       default: break
       }
     }
@@ -792,6 +797,9 @@ nonisolated extension ProtoNodeLiveness: SwiftProtobuf.Message, SwiftProtobuf._M
     if self.refusesWrites != false {
       try visitor.visitSingularBoolField(value: self.refusesWrites, fieldNumber: 5)
     }
+    if self.isHeard != false {
+      try visitor.visitSingularBoolField(value: self.isHeard, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -801,6 +809,7 @@ nonisolated extension ProtoNodeLiveness: SwiftProtobuf.Message, SwiftProtobuf._M
     if lhs.usedBytes != rhs.usedBytes {return false}
     if lhs.freeBytes != rhs.freeBytes {return false}
     if lhs.refusesWrites != rhs.refusesWrites {return false}
+    if lhs.isHeard != rhs.isHeard {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
