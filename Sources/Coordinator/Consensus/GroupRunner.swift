@@ -213,9 +213,10 @@ final class GroupRunner {
     func failAll(_ effects: inout HostEffects) {
         for (_, proposal) in pending { effects.answers.append((proposal.done, .uncertain)) }
         pending = [:]
-        for request in proposals + queries { effects.answer(request, .overloaded) }
-        for request in confirming.values.joined() { effects.answer(request, .overloaded) }
-        for read in waiting { effects.answer(read.request, .overloaded) }
+        // Of these nothing was done: whoever leads next may do it.
+        for request in proposals + queries { effects.answer(request, .notLeader(hint)) }
+        for request in confirming.values.joined() { effects.answer(request, .notLeader(hint)) }
+        for read in waiting { effects.answer(read.request, .notLeader(hint)) }
         (proposals, queries, confirming, waiting) = ([], [], [:], [])
         handle.fence.open(until: nil)
         handle.state.isServing = false

@@ -54,18 +54,20 @@ final class HostInbox: Sendable {
 
     init(wakeUp: @escaping @Sendable () -> Void) { self.wakeUp = wakeUp }
 
-    /// - Returns: `false` when too many wait: nothing was queued.
-    func offer(request event: HostEvent) -> Bool {
-        let outcome = state.withLock { state -> (isTaken: Bool, isFirst: Bool) in
-            guard !state.isClosed, state.requestCount < RaftHostLimits.requestsQueuedMax else {
-                return (false, false)
-            }
+    /// - Returns: Why nothing was queued, as the caller is to be told; `nil` when it was.
+    func offer(request event: HostEvent) -> ConsensusOutcome? {
+        var isFirst = false
+        let refusal = state.withLock { state -> ConsensusOutcome? in
+            // Who leads after this node is for the others to know.
+            if state.isClosed { return .notLeader(nil) }
+            guard state.requestCount < RaftHostLimits.requestsQueuedMax else { return .overloaded }
             state.requestCount += 1
             state.events.append(event)
-            return (true, state.events.count == 1)
+            isFirst = state.events.count == 1
+            return nil
         }
-        if outcome.isFirst { wakeUp() }
-        return outcome.isTaken
+        if isFirst { wakeUp() }
+        return refusal
     }
 
     /// Drops the messages when too many wait, as the network might.

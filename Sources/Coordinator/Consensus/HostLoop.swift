@@ -101,7 +101,7 @@ final class HostLoop {
         for event in inbox.close() {
             switch event {
             case .propose(let request), .query(let request), .control(let request, _):
-                effects.answer(request, .overloaded)
+                effects.answer(request, .notLeader(nil))
             default: break
             }
         }

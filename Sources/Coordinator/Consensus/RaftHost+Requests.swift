@@ -14,9 +14,9 @@ extension RaftHost: Consensus {
         guard command.count <= RaftLimits.commandBytesMax else { return done(.overloaded) }
         let request = HostRequest(
             range: range, bytes: command, deadline: deadline, begun: .now(), done: done)
-        if !inbox.offer(request: .propose(request)) {
+        if let refusal = inbox.offer(request: .propose(request)) {
             counters.requestWasRefused()
-            done(.overloaded)
+            done(refusal)
         }
     }
 
@@ -32,9 +32,9 @@ extension RaftHost: Consensus {
         }
         let request = HostRequest(
             range: range, bytes: query, deadline: deadline, begun: .now(), done: done)
-        if !inbox.offer(request: .query(request)) {
+        if let refusal = inbox.offer(request: .query(request)) {
             counters.requestWasRefused()
-            done(.overloaded)
+            done(refusal)
         }
     }
 
@@ -89,9 +89,9 @@ extension RaftHost: Consensus {
             let request = HostRequest(
                 range: range, bytes: [], deadline: deadline, begun: .now(),
                 done: { continuation.resume(returning: $0) })
-            let isQueued = inbox.offer(
+            let refusal = inbox.offer(
                 request: .control(request, { $0.change(change, request) }))
-            if !isQueued { request.done(.overloaded) }
+            if let refusal { request.done(refusal) }
         }
         if case .done = outcome { return true }
         return false
@@ -123,9 +123,9 @@ extension RaftHost: Consensus {
             let request = HostRequest(
                 range: .system, bytes: [], deadline: .distantFuture, begun: .now(),
                 done: { _ in continuation.resume(returning: fallback) })
-            let isQueued = inbox.offer(
+            let refusal = inbox.offer(
                 request: .control(request, { continuation.resume(returning: body($0)) }))
-            if !isQueued { continuation.resume(returning: fallback) }
+            if refusal != nil { continuation.resume(returning: fallback) }
         }
     }
 }
