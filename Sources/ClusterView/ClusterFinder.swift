@@ -11,15 +11,19 @@ package struct ClusterFinder: Sendable {
     private let addresses: AddressBook
     private let logger: Logger
     private let seeds: @Sendable () async -> [String]
+    private let waits: @Sendable (String) -> Void
 
+    /// - Parameter waits: Told, at each change, why there is no cluster yet.
     package init(
         pool: WirePool, addresses: AddressBook, logger: Logger,
-        seeds: @escaping @Sendable () async -> [String]
+        seeds: @escaping @Sendable () async -> [String],
+        waits: @escaping @Sendable (String) -> Void
     ) {
         self.pool = pool
         self.addresses = addresses
         self.logger = logger
         self.seeds = seeds
+        self.waits = waits
     }
 
     /// - Throws: `CancellationError`.
@@ -30,7 +34,9 @@ package struct ClusterFinder: Sendable {
             let (cluster, reason) = await ask(await seeds())
             if let cluster { return cluster }
             if reason != lastReason {
-                logger.info("waiting for a cluster to join: \(reason)")
+                let text = "waiting for a cluster to join: \(reason)"
+                logger.info("\(text)")
+                waits(text)
                 lastReason = reason
             }
             try await Task.sleep(for: .milliseconds(250))

@@ -60,6 +60,9 @@ package final class ClusterFollower: Sendable {
     /// Why no leader is heard, for operators; `nil` while one is, or before anybody was asked.
     package var problem: String? { isFresh ? nil : shared.withLock { $0.troubles.text } }
 
+    /// Why there is nobody to follow yet; ``problem`` until the first round of asking.
+    package func waits(_ reason: String) { shared.withLock { $0.troubles.text = reason } }
+
     /// Calls `observer` with the state as it is and after each change; in order, on the follower's
     /// task. To be set before ``run()``.
     package func observe(_ observer: @escaping Observer) {

@@ -7,8 +7,8 @@ struct Troubles {
     private var saidText: String?
     private var saidAt: MonotonicTime?
 
-    /// Of the last whole round; `nil` before its end.
-    private(set) var text: String?
+    /// Of the last whole round; before its end, what is known otherwise.
+    var text: String?
 
     mutating func add(_ trouble: String) {
         if current.count < ClusterViewLimits.troublesMax { current.insert(trouble) }

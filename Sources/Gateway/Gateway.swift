@@ -167,7 +167,7 @@ package final class Gateway: Service {
         if base.cluster() == nil {
             let finder = ClusterFinder(
                 pool: base.pool, addresses: base.addresses, logger: base.logger,
-                seeds: base.seeds)
+                seeds: base.seeds, waits: follower.waits)
             try base.clusterIsKnown(try await finder.findCluster())
         }
         try await withThrowingTaskGroup(of: Void.self) { group in

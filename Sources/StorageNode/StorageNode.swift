@@ -141,7 +141,8 @@ package final class StorageNode: Service {
     private func join() async throws {
         if base.cluster != nil { return }
         let finder = ClusterFinder(
-            pool: base.pool, addresses: base.addresses, logger: base.logger, seeds: base.seeds)
+            pool: base.pool, addresses: base.addresses, logger: base.logger, seeds: base.seeds,
+            waits: follower.waits)
         let cluster = try await cancelWhenGracefulShutdown { try await finder.findCluster() }
         try base.clusterIsKnown(cluster)
     }

@@ -1,5 +1,6 @@
 """Machines that do not fit into the cluster: they say why, and wait or give up as is right."""
 
+import re
 import unittest
 
 from cluster import wait_until
@@ -88,7 +89,10 @@ class Strangers(unittest.TestCase):
             "systemctl start dstnode"
         )
         self.wait_said("CLUSTER_SECRET")
-        self.assertRegex(self.status(), "^not ready: .*CLUSTER_SECRET")
+        wait_until(
+            "the status says so too",
+            lambda: re.match("not ready: .*CLUSTER_SECRET", self.status()), 30,
+        )
         self.assertEqual(self.machine.show("dstnode", "NRestarts")["NRestarts"], "0")
         # What is right is taken up without a new start of anything else.
         self.machine.run(f"{block('storage').splitlines()[0]}; systemctl restart dstnode")
@@ -104,4 +108,4 @@ class Strangers(unittest.TestCase):
         )
         self.machine.run("systemctl start dstnode", check=False)
         self.wait_said("a1" * 16)
-        self.wait_said("empty DATA_PATH")
+        self.wait_said("an empty data directory")
