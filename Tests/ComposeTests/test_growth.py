@@ -15,7 +15,12 @@ class Growth(ComposeCase):
 
     @classmethod
     def make_cluster(cls):
-        return Project("growth")
+        # The disk of a node to come, in memory, so that its size can be changed: compose wants a
+        # volume as it made it, so it is in the files from the start.
+        options = f"size={DISK},uid=10001,gid=10001,mode=0700"
+        volume = {"type": "tmpfs", "device": "tmpfs", "o": options}
+        overlay = {"volumes": {"storage-6": {"driver": "local", "driver_opts": volume}}}
+        return Project("growth", overlay=overlay)
 
     def test_1_more_nodes(self):
         """storage nodes and a gateway join under load, and take their share"""
@@ -29,7 +34,6 @@ class Growth(ComposeCase):
         with self.load() as load:
             load.wait_for()
             self.cluster.environment["COMPOSE_PROFILES"] = "more"
-            self.cluster.add(self.resizable_disk())
             # Only the new ones: those that run must not be touched.
             self.cluster.up("--no-recreate")
             joined = sorted(set(self.cluster.services()) - before)
@@ -47,12 +51,6 @@ class Growth(ComposeCase):
         third = f"http://{self.cluster.node('gateway-3').addresses()[0]}:9000"
         got = self.cluster.s3(endpoint=third).get_object(Bucket=bucket, Key="l/0")["Body"].read()
         self.assertTrue(got == content("growth-0", 2 * MIB), f"{len(got)} other bytes")
-
-    def resizable_disk(self):
-        """The first of the new nodes gets a disk in memory, whose size can be changed."""
-        options = f"size={DISK},uid=10001,gid=10001,mode=0700"
-        volume = {"type": "tmpfs", "device": "tmpfs", "o": options}
-        return {"volumes": {"storage-6": {"driver": "local", "driver_opts": volume}}}
 
     def resize(self, node, size):
         """As if somebody else's files had filled the disk, or had been removed."""
