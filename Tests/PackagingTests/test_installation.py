@@ -123,7 +123,7 @@ class Installation(unittest.TestCase):
         self.configure()
         self.machine.run(
             "systemd-run --unit=squatter perl -MIO::Socket::INET -e "
-            "'IO::Socket::INET->new(LocalPort => 9000, Listen => 1, ReuseAddr => 1) or die; sleep'"
+            "'@kept = IO::Socket::INET->new(LocalPort => 9000, Listen => 1) or die; sleep'"
         )
         wait_until("the port is taken", lambda: ":9000" in self.machine.run("ss -ltn"), 20)
         self.assert_refused("0.0.0.0:9000 is taken by another process", "set LISTEN_ADDRESS")
@@ -164,6 +164,6 @@ class Installation(unittest.TestCase):
         said = self.machine.run("systemctl start dstnode", check=False)
         self.assertIn("Assertion failed", said)
         self.machine.run("test ! -e /var/lib/dstorage/node.json")
-        self.machine.run("mount -t tmpfs -o size=1g tmpfs /var/lib/dstorage")
+        self.machine.run("mount -t tmpfs -o size=4g tmpfs /var/lib/dstorage")
         self.machine.run("systemctl start dstnode")
         self.assertEqual(self.state(), "active")
