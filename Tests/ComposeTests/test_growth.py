@@ -43,7 +43,11 @@ class Growth(ComposeCase):
             for service in joined:
                 self.assertEqual(self.cluster.reported(service)["state"], "up")
                 if service.startswith("storage"):
-                    self.assertGreater(self.cluster.reported(service)["usedBytes"], 0, service)
+                    # Well it also is before its first partition begins to move.
+                    self.wait_until(
+                        f"{service} has its share",
+                        lambda: self.cluster.reported(service)["usedBytes"] > 0, 120, 0.5,
+                    )
         load.verify(self)
         for number in range(24):
             body = client.get_object(Bucket=bucket, Key=f"l/{number}")["Body"].read()

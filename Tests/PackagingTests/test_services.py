@@ -220,4 +220,3 @@ class Services(ClusterCase):
         machine.run(block("upgrade"))
         machine.wait_ready(address="127.0.0.1:9001")
         self.assertNotEqual(self.pid("s2", "dstnode@disk2"), before)
-        machine.run("systemctl disable --now dstnode@disk2")
