@@ -34,6 +34,10 @@ package enum CatalogueLimits {
     package static let bucketsMax = 1_000_000
     package static let bucketNameBytesMax = 63
     package static let accessKeysMax = 10_000
+    package static let joinTokensMax = 1000
+    package static let joinTokenIDBytes = 8
+    /// Join tokens are listed for this long after they have expired.
+    static let joinTokenKeptMilliseconds: Int64 = 30 * 86_400_000
     package static let rangesMax = 1_024
     package static let textBytesMax = 255
     /// Deletions kept for the change feed; who is further behind gets the whole state.

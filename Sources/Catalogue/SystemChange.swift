@@ -26,6 +26,8 @@ struct SystemChange {
         case .setAccessKeyEnabled(let command): return try setEnabled(command)
         case .deleteAccessKey(let command): return try deleteAccessKey(command)
         case .changePartitions(let command): return try changePartitions(command)
+        case .putJoinToken(let command): return try putJoinToken(command.token)
+        case .revokeJoinToken(let command): return try revokeJoinToken(command.id)
         }
     }
 

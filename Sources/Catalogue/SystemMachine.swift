@@ -5,9 +5,16 @@ import Messages
 /// The rules of the system range; what each command does is in the files beside this one.
 struct SystemMachine: StoreMachine {
     let applicationID: Int64 = 0x4453_5453  // "DSTS"
-    let schemaVersion: Int64 = 1
+    let schemaVersion: Int64 = 2
     let schema = SystemSchema.tables
     let largeTables: Set<String> = ["commands"]
+
+    /// Version 1 had no join tokens.
+    func upgrade(from version: Int64, _ connection: SQLiteConnection) throws(SQLiteError) -> Bool {
+        guard version == 1 else { return false }
+        try connection.execute(SystemSchema.joinTokens)
+        return true
+    }
 
     func execute(_ payload: [UInt8], in writer: StoreWriter) throws(SQLiteError) -> [UInt8] {
         let change = SystemChange(writer: writer, time: 0)
@@ -61,6 +68,8 @@ enum SystemLimits {
         case .setAccessKeyEnabled(let command): return text(command.id)
         case .deleteAccessKey(let command): return text(command.id)
         case .changePartitions(let command): return partitions(command)
+        case .putJoinToken(let command): return joinToken(command.token)
+        case .revokeJoinToken: return nil
         }
     }
 
@@ -80,6 +89,20 @@ enum SystemLimits {
         case .unknown, .UNRECOGNIZED: return "an unknown role"
         }
         return text(node.label, node.address, node.zone, node.version)
+    }
+
+    private static func joinToken(_ token: ProtoJoinToken) -> String? {
+        if token.id.count != CatalogueLimits.joinTokenIDBytes { return "a token's id has 8 bytes" }
+        if token.secretHash.count != 32 { return "the hash of a token's secret has 32 bytes" }
+        switch token.role {
+        case .storage, .gateway: break
+        case .coordinator, .unknown, .UNRECOGNIZED:
+            return "a join token is for storage nodes or for gateways"
+        }
+        if !(1...CatalogueLimits.timeMillisecondsMax).contains(token.expiresMs) {
+            return "a join token expires"
+        }
+        return text(token.label)
     }
 
     private static func initialize(_ command: ProtoInitializeCluster) -> String? {

@@ -15,6 +15,8 @@ struct SystemReader {
         case .getChanges(let query):
             let changes = try changes(since: query.since)
             return bytes { $0.changes = changes }
+        case .getJoinToken(let query): return try joinToken(query.id)
+        case .listJoinTokens: return try joinTokens()
         }
     }
 
@@ -56,6 +58,20 @@ struct SystemReader {
             list.buckets.append(try decode(ProtoBucket.self, rows.bytes(1)))
         }
         return bytes { $0.buckets = list }
+    }
+
+    // MARK: Join tokens
+
+    private func joinToken(_ id: Data) throws(SQLiteError) -> [UInt8] {
+        guard let token = try JoinTokens(connection: connection).token(id) else {
+            return failure(.noSuchJoinToken)
+        }
+        return bytes { $0.joinToken = token }
+    }
+
+    private func joinTokens() throws(SQLiteError) -> [UInt8] {
+        let tokens = try JoinTokens(connection: connection).all()
+        return bytes { $0.joinTokens.tokens = tokens }
     }
 
     // MARK: The change feed

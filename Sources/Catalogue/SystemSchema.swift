@@ -1,5 +1,9 @@
 /// Tables of the system range. Every row carries the revision that last changed it.
 enum SystemSchema {
+    /// Not in the change feed: nodes need no tokens, and coordinators ask for one at a time.
+    static let joinTokens =
+        "CREATE TABLE join_tokens (id BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
+
     static let tables = [
         // One row. value: Changes with cluster, name and settings.
         """
@@ -42,6 +46,7 @@ enum SystemSchema {
             revision INTEGER PRIMARY KEY, kind INTEGER NOT NULL, id BLOB NOT NULL
         )
         """,
+        joinTokens,
     ]
 }
 

@@ -80,6 +80,11 @@ package struct ClusterState: Sendable {
         nodes.values.filter { $0.role == role }.sorted { $0.id < $1.id }
     }
 
+    /// Nodes that were removed: their certificates count for nothing.
+    package var expelled: Set<NodeID> {
+        Set(nodes.values.lazy.filter { $0.membership == .left }.map(\.id))
+    }
+
     /// Takes what the system range answered.
     ///
     /// - Returns: `false` if something in it can't be understood; the state is then to be fetched

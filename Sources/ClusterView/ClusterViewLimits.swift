@@ -14,6 +14,13 @@ package enum ClusterViewLimits {
     static let retryMillisecondsMax = 250
     /// One try of a proposal or question: short, so that a stuck leader is left for another.
     static let attemptDeadline = TimeAmount.seconds(5)
+    /// How often a node looks whether its certificate is to be renewed.
+    static let renewalCheckPause = Duration.seconds(1)
+    /// Milliseconds between two rounds of asking for a certificate.
+    static let enrolmentPauseMin = 250
+    static let enrolmentPauseMax = 30_000
+    /// Coordinators asked in one round.
+    static let enrolmentAddressesMax = 64
     /// Those who wait for the state to reach something.
     static let waitersMax = 4_096
 

@@ -19,6 +19,8 @@ package final class Coordinator: Service {
         package var garbageGraceMilliseconds: Int64
         /// SWEEP_AGE: chunks that nothing names are removed once they are older.
         package var sweepAgeMilliseconds: Int64
+        /// What secrets of access keys are sealed with; given to gateways that join by a token.
+        package var sealKeys: [[UInt8]] = []
 
         package init(
             me: FormationProposal.Member, version: String, directory: String,
@@ -38,6 +40,9 @@ package final class Coordinator: Service {
     package struct Foundation: Sendable {
         package var pool: WirePool
         package var server: WireServer
+        /// Where nodes without CLUSTER_SECRET ask for certificates.
+        package var enrolment: EnrolmentServer
+        package var certificates: NodeCertificates
         package var addresses: AddressBook
         package var clocks: any Clocks
         package var logger: Logger
@@ -51,7 +56,8 @@ package final class Coordinator: Service {
                 any RunningConsensus
 
         package init(
-            pool: WirePool, server: WireServer, addresses: AddressBook, clocks: any Clocks,
+            pool: WirePool, server: WireServer, enrolment: EnrolmentServer,
+            certificates: NodeCertificates, addresses: AddressBook, clocks: any Clocks,
             logger: Logger, seeds: @escaping @Sendable () async -> [String],
             clusterIsKnown: @escaping @Sendable (ClusterID) throws -> Void,
             openConsensus:
@@ -60,6 +66,8 @@ package final class Coordinator: Service {
         ) {
             self.pool = pool
             self.server = server
+            self.enrolment = enrolment
+            self.certificates = certificates
             self.addresses = addresses
             self.clocks = clocks
             self.logger = logger
@@ -151,6 +159,12 @@ package final class Coordinator: Service {
             node: .of(configuration), pool: base.pool, follower: follower, logger: base.logger,
             report: { Heartbeats.Report() })
         setRoutes(consensus, mirror, keeper, changed, proposal)
+        let issuer = CertificateIssuer(
+            consensus: consensus, mirror: mirror, certificates: base.certificates,
+            sealKeys: configuration.sealKeys, cluster: proposal.cluster, clocks: base.clocks,
+            logger: base.logger)
+        base.enrolment.serve { await issuer.answer($0) }
+        follower.observe { [server = base.server] in server.setExpelled($0.expelled) }
         let duties = Duties(
             configuration: configuration, base: base, consensus: consensus, mirror: mirror,
             keeper: keeper, proposal: proposal, changed: changed, leadership: leadership)

@@ -20,8 +20,8 @@ package final class Gateway: Service {
         /// `S3_DOMAIN`; empty: path style only.
         package var domain = ""
         package var rootKey: (id: String, secret: String)?
-        /// `CLUSTER_SECRET`, the current one first.
-        package var clusterSecrets: [[UInt8]] = []
+        /// What secrets of access keys are sealed with, the current one first; see `AccessKeySeal`.
+        package var sealKeys: @Sendable () -> [[UInt8]] = { [] }
         /// `ENCRYPTION_KEY`, 32 bytes each, the current one first.
         package var encryptionKeys: [[UInt8]]
         package var requestsInFlightMax = GatewayLimits.requestsInFlight
@@ -94,7 +94,7 @@ package final class Gateway: Service {
             report: { Heartbeats.Report() })
         let cluster = ClusterByWatch(zone: configuration.node.zone)
         let keys = AccessKeys(
-            root: configuration.rootKey, clusterSecrets: configuration.clusterSecrets)
+            root: configuration.rootKey, sealKeys: configuration.sealKeys)
         follower.observe { state in
             cluster.update(state)
             keys.update(state.accessKeys)
@@ -113,7 +113,8 @@ package final class Gateway: Service {
         let admin = AdminApplication(
             catalogue: catalogue, keys: keys, clocks: base.clocks, logger: base.logger,
             knownKeys: { Array(follower.state.accessKeys.values) },
-            report: { await StatusReport.ask(base.pool, follower) })
+            report: { await StatusReport.ask(base.pool, follower) },
+            fingerprint: { base.pool.authorityFingerprint })
         let application = S3Application(
             configuration: S3Application.Configuration(
                 region: configuration.region, domain: configuration.domain,

@@ -65,14 +65,29 @@ extension NodeConfiguration {
     }
 
     private func checkTrust(_ role: NodeRole, _ reader: inout SettingReader) {
-        if reader.text(.joinToken) != nil {
+        let hasToken = reader.text(.joinToken) != nil
+        if hasToken, role == .coordinator {
             reader.refuse(
-                .joinToken, "joining by a token is not available yet",
+                .joinToken, "a coordinator does not join by a token",
                 "remove it and set CLUSTER_SECRET or CLUSTER_SECRET_FILE")
+        } else if hasToken {
+            if !clusterSecrets.isEmpty {
+                reader.refuse(
+                    .joinToken, "is set beside CLUSTER_SECRET, which makes it useless",
+                    "remove one of the two; a node with a token needs no secret")
+            }
+            if let joinToken, joinToken.value.role != role {
+                reader.refuse(
+                    .joinToken, "is for \(joinToken.value.role.rawValue) nodes",
+                    "make one by `dstnode token create --role \(role.rawValue)`")
+            }
+            return
         }
+        let other =
+            role == .coordinator ? "" : ", or set JOIN_TOKEN (`dstnode token create` makes one)"
         reader.miss(
             .clusterSecret, "is not set, but a \(role.rawValue) node needs it",
-            "write 64 hex digits, the same on all nodes; `openssl rand -hex 32` makes them")
+            "write 64 hex digits, the same on all nodes; `openssl rand -hex 32` makes them\(other)")
     }
 
     private func checkSeeds(_ role: NodeRole, _ reader: inout SettingReader) {

@@ -40,6 +40,7 @@ extension NodeConfiguration {
             zone: reader.label(.zone) ?? "",
             clusterName: reader.label(.clusterName) ?? "",
             clusterSecrets: reader.hexKeys(.clusterSecret, countMax: 2),
+            joinToken: readJoinToken(&reader),
             bootstrapExpect: readBootstrapExpect(&reader) ?? 1,
             formation: readFormation(&reader) ?? .auto,
             rootKey: readRootKey(&reader),
@@ -131,6 +132,15 @@ extension NodeConfiguration {
             .bootstrapExpect, "'\(text)' is not an odd number from 1 to 9",
             "write 3 (or 5): an even number of coordinators survives no more failures than one less"
         )
+        return nil
+    }
+
+    private static func readJoinToken(_ reader: inout SettingReader) -> Redacted<JoinToken>? {
+        guard let text = reader.text(.joinToken) else { return nil }
+        if let token = JoinToken(text) { return Redacted(token) }
+        reader.refuse(
+            .joinToken, "is no join token",
+            "write what `dstnode token create` printed: dst1.ROLE. and three parts of hex digits")
         return nil
     }
 

@@ -27,6 +27,8 @@ package struct NodeConfiguration: Sendable, Equatable {
     package var clusterName: String
     /// One or two of 32 bytes; the first is used, both are accepted.
     package var clusterSecrets: [Redacted<[UInt8]>]
+    /// In place of the secret; storage nodes and gateways.
+    package var joinToken: Redacted<JoinToken>?
     package var bootstrapExpect: Int
     package var formation: Formation
     /// Gateways; `nil` where none is given.

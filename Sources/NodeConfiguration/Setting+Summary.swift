@@ -21,7 +21,8 @@ extension Setting {
         case .clusterSecret:
             "64 hex digits, the same on all nodes: the root of trust. Two, separated by a comma, "
                 + "while one replaces the other; the first is used, both are accepted."
-        case .joinToken: "Lets a node join without the secret. Not available yet."
+        case .joinToken:
+            "Lets a storage node or gateway join without the secret; `dstnode token create` makes one."
         case .bootstrapExpect: "Blank coordinators that must meet to form a cluster; odd."
         case .formCluster:
             "auto, never, or a time such as 2026-12-31T00:00:00Z after which no new cluster is "

@@ -139,7 +139,7 @@ extension ObjectStoreError {
             self = .slowDown(
                 "storing the bytes took longer than SWEEP_AGE, or this gateway's clock is behind: "
                     + detail)
-        case .noSuchAccessKey, .staleEpoch, .noSuchNode, .duplicateNodeLabel:
+        case .noSuchAccessKey, .staleEpoch, .noSuchNode, .duplicateNodeLabel, .noSuchJoinToken:
             self = .damaged("the catalogue answers \(failure) to a question about objects")
         case .invalidCommand:
             self = .damaged("the catalogue does not take a command: \(detail)")

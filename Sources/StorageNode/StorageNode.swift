@@ -166,7 +166,10 @@ package final class StorageNode: Service {
         let heartbeats = Heartbeats(
             node: .of(configuration), pool: base.pool, follower: follower, logger: base.logger,
             report: { [self] in report(store) })
-        follower.observe { [gate] in gate.take($0) }
+        follower.observe { [gate, server = base.server] state in
+            gate.take(state)
+            server.setExpelled(state.expelled)
+        }
         var routes = WireRoutes()
         routes.on(ChunkService.methods, service)
         base.server.setRoutes(routes)

@@ -9,7 +9,7 @@ import X509
 ///
 /// On the connection's loop only.
 final class CertificateCheck {
-    private let authorities: [ClusterAuthority]
+    private let authorities: [TrustedAuthority]
     private let clocks: any Clocks
     private(set) var identity: PeerIdentity?
     /// Why the certificate was refused.
@@ -39,17 +39,12 @@ final class CertificateCheck {
     }
 
     static func identity(
-        of chain: [NIOSSLCertificate], trusted: [ClusterAuthority], now: WallTime
+        of chain: [NIOSSLCertificate], trusted: [TrustedAuthority], now: WallTime
     ) throws(HandshakeRefusal) -> PeerIdentity {
         guard let leaf = chain.first, let bytes = try? leaf.toDERBytes(),
             let certificate = try? Certificate(derEncoded: bytes)
         else { throw HandshakeRefusal(text: "the peer shows no certificate that can be read") }
-        let isTrusted = trusted.contains { authority in
-            certificate.issuer == authority.name
-                && certificate.signatureAlgorithm == .ecdsaWithSHA256
-                && authority.publicKey.isValidSignature(certificate.signature, for: certificate)
-        }
-        guard isTrusted else {
+        guard trusted.contains(where: { $0.issued(certificate) }) else {
             throw HandshakeRefusal(
                 text: "the peer's certificate is not of our CLUSTER_SECRET (issuer "
                     + "\(certificate.issuer)): give all nodes the same")
@@ -65,10 +60,9 @@ final class CertificateCheck {
                 text: "the peer's certificate expired at \(certificate.notValidAfter); "
                     + "compare the clocks")
         }
-        guard let names = try? certificate.extensions.subjectAlternativeNames, names.count == 1,
-            case .uniformResourceIdentifier(let uri)? = names.first,
-            let identity = CertificateName.identity(of: uri)
-        else { throw HandshakeRefusal(text: "the peer's certificate names no node") }
+        guard let identity = CertificateName.identity(in: certificate) else {
+            throw HandshakeRefusal(text: "the peer's certificate names no node")
+        }
         return identity
     }
 }

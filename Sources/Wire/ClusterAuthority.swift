@@ -18,10 +18,8 @@ package struct ClusterAuthority: Sendable {
     package static let lifetime = 86_400_000 as Int64
 
     private let key: Certificate.PrivateKey
-    let publicKey: Certificate.PublicKey
-    let name: DistinguishedName
-    /// SHA-256 of the public key (SubjectPublicKeyInfo, DER), in hex.
-    package let fingerprint: String
+    /// Its public half.
+    let trusted: TrustedAuthority
 
     /// - Parameter secret: CLUSTER_SECRET, at least ``WireLimits/secretBytesMin`` bytes.
     package init(secret: [UInt8]) throws(TrustError) {
@@ -29,16 +27,14 @@ package struct ClusterAuthority: Sendable {
             throw .badSecret(
                 "CLUSTER_SECRET has \(secret.count) bytes; it needs \(WireLimits.secretBytesMin)")
         }
-        let key = try Self.derive(from: secret)
-        self.key = Certificate.PrivateKey(key)
-        self.publicKey = self.key.publicKey
-        let fingerprint = Hex.encode(
-            Digest.of(Array(key.publicKey.derRepresentation), .sha256))
-        self.fingerprint = fingerprint
+        key = Certificate.PrivateKey(try Self.derive(from: secret))
+        let fingerprint = try TrustedAuthority.fingerprint(of: key.publicKey)
         do {
-            self.name = try DistinguishedName {
+            let name = try DistinguishedName {
                 CommonName("dstorage cluster CA \(fingerprint.prefix(16))")
             }
+            trusted = TrustedAuthority(
+                name: name, publicKey: key.publicKey, fingerprint: fingerprint)
         } catch {
             throw .certificateFailed("\(error)")
         }
@@ -67,7 +63,7 @@ package struct ClusterAuthority: Sendable {
                 version: .v3, serialNumber: Certificate.SerialNumber(), publicKey: publicKey,
                 notValidBefore: Self.date(now.milliseconds - Self.backdate),
                 notValidAfter: Self.date(now.milliseconds + lifetime),
-                issuer: name,
+                issuer: trusted.name,
                 subject: try DistinguishedName { CommonName("\(identity.node)") },
                 signatureAlgorithm: .ecdsaWithSHA256,
                 extensions: try Certificate.Extensions {
@@ -88,10 +84,11 @@ package struct ClusterAuthority: Sendable {
     func ownCertificate() throws(TrustError) -> Certificate {
         do {
             return try Certificate(
-                version: .v3, serialNumber: Certificate.SerialNumber(1), publicKey: publicKey,
+                version: .v3, serialNumber: Certificate.SerialNumber(1),
+                publicKey: trusted.publicKey,
                 notValidBefore: Self.date(1_704_067_200_000),
                 notValidAfter: Self.date(4_102_444_800_000),
-                issuer: name, subject: name, signatureAlgorithm: .ecdsaWithSHA256,
+                issuer: trusted.name, subject: trusted.name, signatureAlgorithm: .ecdsaWithSHA256,
                 extensions: try Certificate.Extensions {
                     Critical(BasicConstraints.isCertificateAuthority(maxPathLength: 0))
                     Critical(KeyUsage(keyCertSign: true))
@@ -113,6 +110,14 @@ enum CertificateName {
 
     static func uri(of identity: PeerIdentity) -> String {
         "\(prefix)\(identity.node)/\(identity.role.rawValue)"
+    }
+
+    /// - Returns: `nil` where the certificate names no node.
+    static func identity(in certificate: Certificate) -> PeerIdentity? {
+        guard let names = try? certificate.extensions.subjectAlternativeNames, names.count == 1,
+            case .uniformResourceIdentifier(let uri)? = names.first
+        else { return nil }
+        return identity(of: uri)
     }
 
     static func identity(of uri: String) -> PeerIdentity? {

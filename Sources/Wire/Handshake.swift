@@ -68,7 +68,7 @@ enum Handshake {
 }
 
 extension ProtoRole {
-    init(_ role: NodeRole) {
+    package init(_ role: NodeRole) {
         self =
             switch role {
             case .coordinator: .coordinator
@@ -77,7 +77,7 @@ extension ProtoRole {
             }
     }
 
-    var nodeRole: NodeRole? {
+    package var nodeRole: NodeRole? {
         switch self {
         case .coordinator: .coordinator
         case .storage: .storage

@@ -27,6 +27,8 @@ package final class PortListener: Sendable {
         package var group: any EventLoopGroup
         package var logger: Logger
         package var wire: WireServer?
+        /// For nodes that have no certificate yet; coordinators only.
+        package var enrolment: EnrolmentServer?
         package var http: Initializer?
         /// TLS for clients, where configured.
         package var https: (context: NIOSSLContext, initializer: Initializer)?

@@ -52,6 +52,14 @@ final class PortSniffer: ChannelDuplexHandler, RemovableChannelHandler {
             hand(over: context) {
                 context.eventLoop.makeCompletedFuture { try wire.initialize(context.channel) }
             }
+        case .tls(let alpn) where alpn.contains(EnrolmentChannel.alpn):
+            guard let enrolment = configuration.enrolment else {
+                refuse(context, "nodes join at coordinators only")
+                return
+            }
+            hand(over: context) {
+                context.eventLoop.makeCompletedFuture { try enrolment.initialize(context.channel) }
+            }
         case .tls:
             guard let (tls, initializer) = configuration.https else {
                 refuse(context, "TLS is for nodes only; HTTPS is not configured")

@@ -1,4 +1,5 @@
 import Core
+import NIOCore
 
 /// Limits of the node protocol.
 package enum WireLimits {
@@ -49,6 +50,12 @@ package enum WireLimits {
     static let nodeConnectionsMax = 4096
     /// Lines in the log about refused handshakes.
     static let refusalLinesPerSecondMax = 10
+    /// Conversations of joining nodes at once; more are closed at once.
+    static let enrolmentsMax = 64
+    /// Bytes of a message of the joining protocol.
+    static let enrolmentBytesMax = 16 << 10
+    /// How long such a conversation may take, the catalogue's answer included.
+    static let enrolmentTime = TimeAmount.seconds(10)
     /// Secrets that may be valid at a time.
     static let secretsMax = 2
     /// Bytes of CLUSTER_SECRET, at least.

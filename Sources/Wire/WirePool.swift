@@ -53,6 +53,9 @@ package final class WirePool: Sendable {
         self.configuration = configuration
     }
 
+    /// Of the authority that this node trusts; `nil` before a joining node has its certificate.
+    package var authorityFingerprint: String? { configuration.certificates.fingerprint }
+
     /// Closes all connections; calls in flight end `connectionLost`.
     package func shutdown() async {
         let links = state.withLock { state in

@@ -11,6 +11,7 @@ package final class WireServer: Sendable {
         var routes: WireRoutes
         var connections: [ObjectIdentifier: WireConnection] = [:]
         var isStopping = false
+        var expelled: Set<NodeID> = []
         var whenEmpty: [EventLoopPromise<Void>] = []
     }
 
@@ -18,7 +19,6 @@ package final class WireServer: Sendable {
     let settings: WireSettings
     let logger: Logger
     let cluster: @Sendable () -> ClusterID?
-    private let isExpelled: @Sendable (NodeID) -> Bool
     private let state: Mutex<State>
     package let counters = WireCounters()
     let logGate = LogGate()
@@ -26,18 +26,15 @@ package final class WireServer: Sendable {
     /// - Parameters:
     ///   - cluster: This node's cluster, `nil` before formation. Asked at each handshake and at
     ///     each call by a peer that shook hands while one side was in no cluster.
-    ///   - isExpelled: Nodes that are refused although their certificate is valid.
     package init(
         certificates: NodeCertificates, routes: WireRoutes = WireRoutes(), logger: Logger,
         settings: WireSettings = WireSettings(),
-        cluster: @escaping @Sendable () -> ClusterID?,
-        isExpelled: @escaping @Sendable (NodeID) -> Bool = { _ in false }
+        cluster: @escaping @Sendable () -> ClusterID?
     ) {
         self.certificates = certificates
         self.settings = settings
         self.logger = logger
         self.cluster = cluster
-        self.isExpelled = isExpelled
         self.state = Mutex(State(routes: routes))
     }
 
@@ -45,6 +42,30 @@ package final class WireServer: Sendable {
     package func setRoutes(_ routes: WireRoutes) {
         state.withLock { $0.routes = routes }
     }
+
+    /// Nodes that are refused although their certificates are valid; what they have open is closed.
+    /// Cheap where nothing changes.
+    package func setExpelled(_ nodes: Set<NodeID>) {
+        let closing = state.withLock { state -> [WireConnection] in
+            guard nodes != state.expelled else { return [] }
+            state.expelled = nodes
+            return nodes.isEmpty ? [] : Array(state.connections.values)
+        }
+        for connection in closing {
+            connection.inbox.perform {
+                guard let peer = connection.peer, nodes.contains(peer.node) else { return }
+                connection.close(.refused(Self.isExpelled(peer)))
+            }
+        }
+    }
+
+    private static func isExpelled(_ peer: PeerIdentity) -> String {
+        "\(peer) was removed from the cluster: a node with an empty data directory may join instead"
+    }
+
+    /// A coordinator hears the heartbeats of nodes that were removed, and nothing else, to tell
+    /// them so: they end by it.
+    private var tellsExpelled: Bool { certificates.identity.role == .coordinator }
 
     /// Connections that have shaken hands.
     package var connectionCount: Int { state.withLock { $0.connections.count } }
@@ -95,12 +116,13 @@ package final class WireServer: Sendable {
     }
 
     func admit(_ peer: PeerIdentity, _ connection: WireConnection) throws(HandshakeRefusal) {
-        if isExpelled(peer.node) { throw HandshakeRefusal(text: "\(peer) has left the cluster") }
-        let isStopping = state.withLock { state in
-            if !state.isStopping { state.connections[ObjectIdentifier(connection)] = connection }
-            return state.isStopping
+        let refusal: String? = state.withLock { state in
+            if state.isStopping { return "the node is stopping" }
+            if state.expelled.contains(peer.node), !tellsExpelled { return Self.isExpelled(peer) }
+            state.connections[ObjectIdentifier(connection)] = connection
+            return nil
         }
-        if isStopping { throw HandshakeRefusal(text: "the node is stopping") }
+        if let refusal { throw HandshakeRefusal(text: refusal) }
     }
 
     func closed(_ connection: WireConnection) {
@@ -151,7 +173,9 @@ package final class WireServer: Sendable {
         guard rule.callers.contains(peer.role) else {
             throw WireFailure(.forbidden, "a \(peer.role.rawValue) may not call \(rule.name)")
         }
-        if isExpelled(peer.node) { throw WireFailure(.forbidden, "\(peer) has left the cluster") }
+        if method != .heartbeat, state.withLock({ $0.expelled.contains(peer.node) }) {
+            throw WireFailure(.forbidden, Self.isExpelled(peer))
+        }
         if rule.isAllowedBeforeFormation { return }
         guard let theirs = connection.peerCluster else {
             throw WireFailure(.unavailable, "the caller was in no cluster when it connected")

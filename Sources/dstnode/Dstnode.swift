@@ -8,6 +8,7 @@ struct Dstnode: AsyncParsableCommand {
         abstract: "A distributed, S3-compatible object store.",
         subcommands: [
             StartCommand.self, ConfigCommand.self, StatusCommand.self, KeyCommand.self,
+            TokenCommand.self,
             HealthCommand.self, BenchCommand.self, ProveCommand.self, SimulateCommand.self,
             DevCommand.self,
         ])

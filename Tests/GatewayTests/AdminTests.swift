@@ -11,8 +11,8 @@ import Testing
 @Suite struct AdminTests {
     @Test func `a key is sealed for the cluster and opened again`() throws {
         let secrets = [[UInt8](repeating: 1, count: 32), [UInt8](repeating: 2, count: 32)]
-        let old = AccessKeys(root: nil, clusterSecrets: [secrets[1]])
-        let new = AccessKeys(root: nil, clusterSecrets: secrets)
+        let old = AccessKeys(root: nil, sealKeys: { AccessKeySeal.keys(of: [secrets[1]]) })
+        let new = AccessKeys(root: nil, sealKeys: { AccessKeySeal.keys(of: secrets) })
         var key = ProtoAccessKey()
         key.id = "A"
         key.isEnabled = true
@@ -24,7 +24,7 @@ import Testing
         key.id = "B"
         new.update(["B": key])
         #expect(new.entry("B") == nil && new.entry("A") == nil)
-        AccessKeys(root: nil, clusterSecrets: []).update(["A": key])
+        AccessKeys(root: nil, sealKeys: { [] }).update(["A": key])
     }
 
     @Test func `only the root key opens the admin API`() async throws {

@@ -98,18 +98,18 @@ import Testing
         await server.stop()
     }
 
-    @Test func `a node that has left the cluster is refused`() async throws {
+    @Test func `a node that was removed from the cluster is refused`() async throws {
         let addresses = AddressTable()
         let server = try await LoopbackNode(
-            1, addresses: addresses, routes: CallTests.echo(),
-            isExpelled: { $0 == NodeID(high: 0, low: 2) })
+            1, role: .storage, addresses: addresses, routes: CallTests.echo())
         let client = try await LoopbackNode(2, addresses: addresses)
+        server.server.setExpelled([client.id])
         let error = await refusal(server: server, client: client)
         guard case .refused(let text)? = error else {
             Issue.record("\(String(describing: error))")
             return
         }
-        #expect(text.contains("left the cluster"))
+        #expect(text.contains("removed from the cluster"))
         await client.stop()
         await server.stop()
     }

@@ -28,7 +28,6 @@ final class LoopbackNode: Sendable {
         cluster: @escaping @Sendable () -> ClusterID? = { LoopbackNode.cluster },
         settings: WireSettings = WireSettings(), clocks: any Clocks = SystemClocks(),
         lifetime: Int64 = ClusterAuthority.lifetime, address: String = "127.0.0.1:0",
-        isExpelled: @escaping @Sendable (NodeID) -> Bool = { _ in false },
         configure: (inout PortListener.Configuration) -> Void = { _ in }
     ) async throws {
         identity = PeerIdentity(node: NodeID(high: 0, low: number), role: role)
@@ -38,7 +37,7 @@ final class LoopbackNode: Sendable {
         logger.logLevel = .critical
         server = WireServer(
             certificates: certificates, routes: routes, logger: logger, settings: settings,
-            cluster: cluster, isExpelled: isExpelled)
+            cluster: cluster)
         var configuration = PortListener.Configuration(
             address: address, group: Self.group, logger: logger)
         configuration.wire = server

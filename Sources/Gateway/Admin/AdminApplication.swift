@@ -13,6 +13,8 @@ final class AdminApplication: Sendable {
     private let catalogue: any CatalogueDoor
     private let keys: AccessKeys
     private let report: @Sendable () async -> ClusterReport
+    /// Of the cluster's certificate authority.
+    private let fingerprint: @Sendable () -> String?
     /// The keys as this gateway knows them by the watch.
     private let knownKeys: @Sendable () -> [ProtoAccessKey]
     private let clocks: any Clocks
@@ -21,7 +23,8 @@ final class AdminApplication: Sendable {
     init(
         catalogue: any CatalogueDoor, keys: AccessKeys, clocks: any Clocks, logger: Logger,
         knownKeys: @escaping @Sendable () -> [ProtoAccessKey],
-        report: @escaping @Sendable () async -> ClusterReport
+        report: @escaping @Sendable () async -> ClusterReport,
+        fingerprint: @escaping @Sendable () -> String?
     ) {
         self.catalogue = catalogue
         self.keys = keys
@@ -29,6 +32,7 @@ final class AdminApplication: Sendable {
         self.logger = logger
         self.knownKeys = knownKeys
         self.report = report
+        self.fingerprint = fingerprint
     }
 
     func serves(_ path: String) -> Bool { path.hasPrefix("/-/") }
@@ -47,6 +51,11 @@ final class AdminApplication: Sendable {
         case ("GET", AdminPaths.status): return try Self.json(await report())
         case ("GET", AdminPaths.keys): return try Self.json(list())
         case ("POST", AdminPaths.keys): return try await create(body)
+        case ("GET", AdminPaths.tokens): return try Self.json(try await tokens.list())
+        case ("POST", AdminPaths.tokens): return try Self.json(try await tokens.create(body))
+        case ("DELETE", let path) where path.hasPrefix(AdminPaths.tokens + "/"):
+            try await tokens.revoke(String(path.dropFirst(AdminPaths.tokens.count + 1)))
+            return Reply(204)
         default: return try await change(head)
         }
     }
@@ -143,32 +152,17 @@ final class AdminApplication: Sendable {
             metadata: ["access.key": "\(id)"])
     }
 
+    private var tokens: AdminTokens {
+        AdminTokens(
+            door: AdminCatalogue(catalogue: catalogue, clocks: clocks), clocks: clocks,
+            logger: logger, fingerprint: fingerprint())
+    }
+
     private static func notFound(_ path: String) -> S3Error {
         S3Error(.methodNotAllowed, "The admin API has no \(path) with this method.")
     }
 
     private func propose(_ kind: ProtoSystemCommand.OneOf_Kind) async throws {
-        var random = SystemRandomNumberGenerator()
-        var command = ProtoSystemCommand()
-        command.id = Data(CommandID.random(using: &random).bytes)
-        command.timeMs = clocks.wall.milliseconds
-        command.kind = kind
-        let deadline = MonotonicTime(
-            milliseconds: clocks.monotonic.milliseconds + ObjectStoreLimits.catalogue)
-        let result: ProtoSystemResult
-        do throws(CatalogueDoorError) {
-            result = try await catalogue.propose(system: command, deadline: deadline)
-        } catch {
-            switch error {
-            case .unavailable(let text): throw S3Error(.serviceUnavailable, text)
-            case .uncertain(let text): throw S3Error(.internalError, text)
-            }
-        }
-        switch result.failure {
-        case .none: return
-        case .noSuchAccessKey: throw S3Error(.noSuchAccessKey)
-        case .tooMany: throw S3Error(.invalidRequest, "There are too many access keys.")
-        default: throw S3Error(.internalError, "\(result.failure): \(result.detail)")
-        }
+        try await AdminCatalogue(catalogue: catalogue, clocks: clocks).propose(kind)
     }
 }

@@ -19,19 +19,20 @@ package final class AccessKeys: Sendable {
     }
 
     private let root: (id: String, entry: Entry)?
-    private let sealKeys: [[UInt8]]
+    private let sealKeys: @Sendable () -> [[UInt8]]
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - root: The root key, if there is one.
-    ///   - clusterSecrets: `CLUSTER_SECRET`, the current one first, one or two.
-    package init(root: (id: String, secret: String)?, clusterSecrets: [[UInt8]]) {
+    ///   - sealKeys: See `AccessKeySeal`; the current one first. A node that joins by a token has
+    ///     them once it has its certificate.
+    package init(
+        root: (id: String, secret: String)?, sealKeys: @escaping @Sendable () -> [[UInt8]]
+    ) {
         self.root = root.map {
             ($0.id, Entry(secret: $0.secret, isEnabled: true, isRoot: true))
         }
-        sealKeys = clusterSecrets.map {
-            HMACSHA256.derive(from: $0, info: "dst access keys v1")
-        }
+        self.sealKeys = sealKeys
     }
 
     func entry(_ id: String) -> Entry? {
@@ -56,9 +57,9 @@ package final class AccessKeys: Sendable {
     }
 
     /// - Parameter nonce: 12 random bytes.
-    /// - Returns: `nil` without a cluster secret.
+    /// - Returns: `nil` before the keys to seal with are known.
     func seal(secret: String, id: String, nonce: [UInt8]) -> Data? {
-        guard let key = sealKeys.first else { return nil }
+        guard let key = sealKeys().first else { return nil }
         var cipher = BlockCipher(key: key)
         let sealed = cipher.seal(
             Array(secret.utf8), nonce: nonce, authenticating: Array(id.utf8))
@@ -68,7 +69,7 @@ package final class AccessKeys: Sendable {
     private func unseal(_ key: ProtoAccessKey) -> String? {
         let bytes = Array(key.sealedSecret)
         guard bytes.count > BlockCipher.nonceBytes + BlockCipher.tagBytes else { return nil }
-        for sealKey in sealKeys {
+        for sealKey in sealKeys() {
             var cipher = BlockCipher(key: sealKey)
             let plain = cipher.open(
                 Array(bytes[BlockCipher.nonceBytes...]),

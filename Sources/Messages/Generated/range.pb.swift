@@ -52,6 +52,7 @@ package nonisolated enum ProtoCatalogueFailure: SwiftProtobuf.Enum, Swift.CaseIt
 
   /// born before the sweep's fence: may be gone already
   case chunkTooOld // = 16
+  case noSuchJoinToken // = 17
   case UNRECOGNIZED(Int)
 
   package init() {
@@ -77,6 +78,7 @@ package nonisolated enum ProtoCatalogueFailure: SwiftProtobuf.Enum, Swift.CaseIt
     case 14: self = .duplicateNodeLabel
     case 15: self = .tooMany
     case 16: self = .chunkTooOld
+    case 17: self = .noSuchJoinToken
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -100,6 +102,7 @@ package nonisolated enum ProtoCatalogueFailure: SwiftProtobuf.Enum, Swift.CaseIt
     case .duplicateNodeLabel: return 14
     case .tooMany: return 15
     case .chunkTooOld: return 16
+    case .noSuchJoinToken: return 17
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -123,6 +126,7 @@ package nonisolated enum ProtoCatalogueFailure: SwiftProtobuf.Enum, Swift.CaseIt
     .duplicateNodeLabel,
     .tooMany,
     .chunkTooOld,
+    .noSuchJoinToken,
   ]
 
 }
@@ -1321,7 +1325,7 @@ package nonisolated struct ProtoRangeAnswer: @unchecked Sendable {
 fileprivate nonisolated let _protobuf_package = "dst.v1"
 
 nonisolated extension ProtoCatalogueFailure: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CATALOGUE_FAILURE_NONE\0\u{1}CATALOGUE_FAILURE_NO_SUCH_BUCKET\0\u{1}CATALOGUE_FAILURE_NO_SUCH_KEY\0\u{1}CATALOGUE_FAILURE_NO_SUCH_UPLOAD\0\u{1}CATALOGUE_FAILURE_PRECONDITION_FAILED\0\u{1}CATALOGUE_FAILURE_INVALID_PART\0\u{1}CATALOGUE_FAILURE_INVALID_PART_ORDER\0\u{1}CATALOGUE_FAILURE_ENTITY_TOO_SMALL\0\u{1}CATALOGUE_FAILURE_BUCKET_NOT_EMPTY\0\u{1}CATALOGUE_FAILURE_BUCKET_ALREADY_EXISTS\0\u{1}CATALOGUE_FAILURE_NO_SUCH_ACCESS_KEY\0\u{1}CATALOGUE_FAILURE_STALE_EPOCH\0\u{1}CATALOGUE_FAILURE_INVALID_COMMAND\0\u{1}CATALOGUE_FAILURE_NO_SUCH_NODE\0\u{1}CATALOGUE_FAILURE_DUPLICATE_NODE_LABEL\0\u{1}CATALOGUE_FAILURE_TOO_MANY\0\u{1}CATALOGUE_FAILURE_CHUNK_TOO_OLD\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CATALOGUE_FAILURE_NONE\0\u{1}CATALOGUE_FAILURE_NO_SUCH_BUCKET\0\u{1}CATALOGUE_FAILURE_NO_SUCH_KEY\0\u{1}CATALOGUE_FAILURE_NO_SUCH_UPLOAD\0\u{1}CATALOGUE_FAILURE_PRECONDITION_FAILED\0\u{1}CATALOGUE_FAILURE_INVALID_PART\0\u{1}CATALOGUE_FAILURE_INVALID_PART_ORDER\0\u{1}CATALOGUE_FAILURE_ENTITY_TOO_SMALL\0\u{1}CATALOGUE_FAILURE_BUCKET_NOT_EMPTY\0\u{1}CATALOGUE_FAILURE_BUCKET_ALREADY_EXISTS\0\u{1}CATALOGUE_FAILURE_NO_SUCH_ACCESS_KEY\0\u{1}CATALOGUE_FAILURE_STALE_EPOCH\0\u{1}CATALOGUE_FAILURE_INVALID_COMMAND\0\u{1}CATALOGUE_FAILURE_NO_SUCH_NODE\0\u{1}CATALOGUE_FAILURE_DUPLICATE_NODE_LABEL\0\u{1}CATALOGUE_FAILURE_TOO_MANY\0\u{1}CATALOGUE_FAILURE_CHUNK_TOO_OLD\0\u{1}CATALOGUE_FAILURE_NO_SUCH_JOIN_TOKEN\0")
 }
 
 nonisolated extension ProtoPrecondition: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

@@ -212,6 +212,35 @@ package nonisolated struct ProtoAccessKey: Sendable {
   package init() {}
 }
 
+/// Lets nodes of one role join until it expires or is revoked. Any number of nodes may use it: an
+/// instance group has one.
+package nonisolated struct ProtoJoinToken: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 8 bytes
+  package var id: Data = Data()
+
+  /// SHA-256 of the secret, which nobody but its holders knows
+  package var secretHash: Data = Data()
+
+  /// storage or gateway
+  package var role: ProtoRole = .unknown
+
+  package var createdMs: Int64 = 0
+
+  package var expiresMs: Int64 = 0
+
+  package var label: String = String()
+
+  package var isRevoked: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 /// Keys (bucket, object key) from `start` on, up to the next range's start, belong to the range.
 package nonisolated struct ProtoRangeBounds: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -388,6 +417,39 @@ package nonisolated struct ProtoDeleteAccessKey: Sendable {
   package init() {}
 }
 
+package nonisolated struct ProtoPutJoinToken: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var token: ProtoJoinToken {
+    get {_token ?? ProtoJoinToken()}
+    set {_token = newValue}
+  }
+  /// Returns true if `token` has been explicitly set.
+  package var hasToken: Bool {self._token != nil}
+  /// Clears the value of `token`. Subsequent reads from it will return its default value.
+  package mutating func clearToken() {self._token = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _token: ProtoJoinToken? = nil
+}
+
+package nonisolated struct ProtoRevokeJoinToken: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var id: Data = Data()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 /// Partitions get their first nodes (no chunks can exist yet), or begin to move. STALE_EPOCH unless the
 /// map is at `epoch`.
 package nonisolated struct ProtoChangePartitions: Sendable {
@@ -498,6 +560,22 @@ package nonisolated struct ProtoSystemCommand: Sendable {
     set {kind = .changePartitions(newValue)}
   }
 
+  package var putJoinToken: ProtoPutJoinToken {
+    get {
+      if case .putJoinToken(let v)? = kind {return v}
+      return ProtoPutJoinToken()
+    }
+    set {kind = .putJoinToken(newValue)}
+  }
+
+  package var revokeJoinToken: ProtoRevokeJoinToken {
+    get {
+      if case .revokeJoinToken(let v)? = kind {return v}
+      return ProtoRevokeJoinToken()
+    }
+    set {kind = .revokeJoinToken(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -510,6 +588,8 @@ package nonisolated struct ProtoSystemCommand: Sendable {
     case setAccessKeyEnabled(ProtoSetAccessKeyEnabled)
     case deleteAccessKey(ProtoDeleteAccessKey)
     case changePartitions(ProtoChangePartitions)
+    case putJoinToken(ProtoPutJoinToken)
+    case revokeJoinToken(ProtoRevokeJoinToken)
 
   }
 
@@ -651,6 +731,40 @@ package nonisolated struct ProtoChanges: Sendable {
   fileprivate var _settings: ProtoSettings? = nil
 }
 
+package nonisolated struct ProtoGetJoinToken: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var id: Data = Data()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct ProtoListJoinTokens: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct ProtoJoinTokenList: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var tokens: [ProtoJoinToken] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 package nonisolated struct ProtoSystemQuery: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -682,12 +796,30 @@ package nonisolated struct ProtoSystemQuery: Sendable {
     set {kind = .getChanges(newValue)}
   }
 
+  package var getJoinToken: ProtoGetJoinToken {
+    get {
+      if case .getJoinToken(let v)? = kind {return v}
+      return ProtoGetJoinToken()
+    }
+    set {kind = .getJoinToken(newValue)}
+  }
+
+  package var listJoinTokens: ProtoListJoinTokens {
+    get {
+      if case .listJoinTokens(let v)? = kind {return v}
+      return ProtoListJoinTokens()
+    }
+    set {kind = .listJoinTokens(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Kind: Equatable, Sendable {
     case getBucket(ProtoGetBucket)
     case listBuckets(ProtoListBuckets)
     case getChanges(ProtoGetChanges)
+    case getJoinToken(ProtoGetJoinToken)
+    case listJoinTokens(ProtoListJoinTokens)
 
   }
 
@@ -738,12 +870,30 @@ package nonisolated struct ProtoSystemAnswer: @unchecked Sendable {
     set {_uniqueStorage()._kind = .changes(newValue)}
   }
 
+  package var joinToken: ProtoJoinToken {
+    get {
+      if case .joinToken(let v)? = _storage._kind {return v}
+      return ProtoJoinToken()
+    }
+    set {_uniqueStorage()._kind = .joinToken(newValue)}
+  }
+
+  package var joinTokens: ProtoJoinTokenList {
+    get {
+      if case .joinTokens(let v)? = _storage._kind {return v}
+      return ProtoJoinTokenList()
+    }
+    set {_uniqueStorage()._kind = .joinTokens(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Kind: Equatable, Sendable {
     case bucket(ProtoBucket)
     case buckets(ProtoBucketList)
     case changes(ProtoChanges)
+    case joinToken(ProtoJoinToken)
+    case joinTokens(ProtoJoinTokenList)
 
   }
 
@@ -964,6 +1114,66 @@ nonisolated extension ProtoAccessKey: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if lhs.isEnabled != rhs.isEnabled {return false}
     if lhs.label != rhs.label {return false}
     if lhs.createdMs != rhs.createdMs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoJoinToken: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".JoinToken"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{3}secret_hash\0\u{1}role\0\u{3}created_ms\0\u{3}expires_ms\0\u{1}label\0\u{3}is_revoked\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.id) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.secretHash) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.role) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.createdMs) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.expiresMs) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.label) }()
+      case 7: try { try decoder.decodeSingularBoolField(value: &self.isRevoked) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.id.isEmpty {
+      try visitor.visitSingularBytesField(value: self.id, fieldNumber: 1)
+    }
+    if !self.secretHash.isEmpty {
+      try visitor.visitSingularBytesField(value: self.secretHash, fieldNumber: 2)
+    }
+    if self.role != .unknown {
+      try visitor.visitSingularEnumField(value: self.role, fieldNumber: 3)
+    }
+    if self.createdMs != 0 {
+      try visitor.visitSingularInt64Field(value: self.createdMs, fieldNumber: 4)
+    }
+    if self.expiresMs != 0 {
+      try visitor.visitSingularInt64Field(value: self.expiresMs, fieldNumber: 5)
+    }
+    if !self.label.isEmpty {
+      try visitor.visitSingularStringField(value: self.label, fieldNumber: 6)
+    }
+    if self.isRevoked != false {
+      try visitor.visitSingularBoolField(value: self.isRevoked, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoJoinToken, rhs: ProtoJoinToken) -> Bool {
+    if lhs.id != rhs.id {return false}
+    if lhs.secretHash != rhs.secretHash {return false}
+    if lhs.role != rhs.role {return false}
+    if lhs.createdMs != rhs.createdMs {return false}
+    if lhs.expiresMs != rhs.expiresMs {return false}
+    if lhs.label != rhs.label {return false}
+    if lhs.isRevoked != rhs.isRevoked {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1341,6 +1551,70 @@ nonisolated extension ProtoDeleteAccessKey: SwiftProtobuf.Message, SwiftProtobuf
   }
 }
 
+nonisolated extension ProtoPutJoinToken: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".PutJoinToken"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}token\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._token) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._token {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoPutJoinToken, rhs: ProtoPutJoinToken) -> Bool {
+    if lhs._token != rhs._token {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoRevokeJoinToken: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".RevokeJoinToken"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.id) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.id.isEmpty {
+      try visitor.visitSingularBytesField(value: self.id, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoRevokeJoinToken, rhs: ProtoRevokeJoinToken) -> Bool {
+    if lhs.id != rhs.id {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension ProtoChangePartitions: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ChangePartitions"
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}epoch\0\u{1}assign\0\u{1}begin\0\u{1}commit\0\u{1}cancel\0")
@@ -1393,7 +1667,7 @@ nonisolated extension ProtoChangePartitions: SwiftProtobuf.Message, SwiftProtobu
 
 nonisolated extension ProtoSystemCommand: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".SystemCommand"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{3}time_ms\0\u{1}initialize\0\u{3}put_node\0\u{3}set_membership\0\u{3}create_bucket\0\u{3}delete_bucket\0\u{3}put_access_key\0\u{3}set_access_key_enabled\0\u{3}delete_access_key\0\u{3}change_partitions\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{3}time_ms\0\u{1}initialize\0\u{3}put_node\0\u{3}set_membership\0\u{3}create_bucket\0\u{3}delete_bucket\0\u{3}put_access_key\0\u{3}set_access_key_enabled\0\u{3}delete_access_key\0\u{3}change_partitions\0\u{3}put_join_token\0\u{3}revoke_join_token\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1520,6 +1794,32 @@ nonisolated extension ProtoSystemCommand: SwiftProtobuf.Message, SwiftProtobuf._
           self.kind = .changePartitions(v)
         }
       }()
+      case 12: try {
+        var v: ProtoPutJoinToken?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .putJoinToken(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .putJoinToken(v)
+        }
+      }()
+      case 13: try {
+        var v: ProtoRevokeJoinToken?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .revokeJoinToken(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .revokeJoinToken(v)
+        }
+      }()
       default: break
       }
     }
@@ -1572,6 +1872,14 @@ nonisolated extension ProtoSystemCommand: SwiftProtobuf.Message, SwiftProtobuf._
     case .changePartitions?: try {
       guard case .changePartitions(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+    }()
+    case .putJoinToken?: try {
+      guard case .putJoinToken(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+    }()
+    case .revokeJoinToken?: try {
+      guard case .revokeJoinToken(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
     }()
     case nil: break
     }
@@ -1870,9 +2178,88 @@ nonisolated extension ProtoChanges: SwiftProtobuf.Message, SwiftProtobuf._Messag
   }
 }
 
+nonisolated extension ProtoGetJoinToken: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".GetJoinToken"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.id) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.id.isEmpty {
+      try visitor.visitSingularBytesField(value: self.id, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoGetJoinToken, rhs: ProtoGetJoinToken) -> Bool {
+    if lhs.id != rhs.id {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoListJoinTokens: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ListJoinTokens"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoListJoinTokens, rhs: ProtoListJoinTokens) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoJoinTokenList: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".JoinTokenList"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}tokens\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.tokens) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.tokens.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.tokens, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoJoinTokenList, rhs: ProtoJoinTokenList) -> Bool {
+    if lhs.tokens != rhs.tokens {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension ProtoSystemQuery: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".SystemQuery"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}get_bucket\0\u{3}list_buckets\0\u{3}get_changes\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}get_bucket\0\u{3}list_buckets\0\u{3}get_changes\0\u{3}get_join_token\0\u{3}list_join_tokens\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1919,6 +2306,32 @@ nonisolated extension ProtoSystemQuery: SwiftProtobuf.Message, SwiftProtobuf._Me
           self.kind = .getChanges(v)
         }
       }()
+      case 4: try {
+        var v: ProtoGetJoinToken?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .getJoinToken(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .getJoinToken(v)
+        }
+      }()
+      case 5: try {
+        var v: ProtoListJoinTokens?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .listJoinTokens(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .listJoinTokens(v)
+        }
+      }()
       default: break
       }
     }
@@ -1942,6 +2355,14 @@ nonisolated extension ProtoSystemQuery: SwiftProtobuf.Message, SwiftProtobuf._Me
       guard case .getChanges(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     }()
+    case .getJoinToken?: try {
+      guard case .getJoinToken(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    }()
+    case .listJoinTokens?: try {
+      guard case .listJoinTokens(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -1956,7 +2377,7 @@ nonisolated extension ProtoSystemQuery: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension ProtoSystemAnswer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".SystemAnswer"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}failure\0\u{1}detail\0\u{1}bucket\0\u{1}buckets\0\u{1}changes\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}failure\0\u{1}detail\0\u{1}bucket\0\u{1}buckets\0\u{1}changes\0\u{3}join_token\0\u{3}join_tokens\0")
 
   fileprivate class _StorageClass {
     var _failure: ProtoCatalogueFailure = .none
@@ -2034,6 +2455,32 @@ nonisolated extension ProtoSystemAnswer: SwiftProtobuf.Message, SwiftProtobuf._M
             _storage._kind = .changes(v)
           }
         }()
+        case 6: try {
+          var v: ProtoJoinToken?
+          var hadOneofValue = false
+          if let current = _storage._kind {
+            hadOneofValue = true
+            if case .joinToken(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._kind = .joinToken(v)
+          }
+        }()
+        case 7: try {
+          var v: ProtoJoinTokenList?
+          var hadOneofValue = false
+          if let current = _storage._kind {
+            hadOneofValue = true
+            if case .joinTokens(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._kind = .joinTokens(v)
+          }
+        }()
         default: break
         }
       }
@@ -2064,6 +2511,14 @@ nonisolated extension ProtoSystemAnswer: SwiftProtobuf.Message, SwiftProtobuf._M
       case .changes?: try {
         guard case .changes(let v)? = _storage._kind else { preconditionFailure() }
         try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      }()
+      case .joinToken?: try {
+        guard case .joinToken(let v)? = _storage._kind else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      }()
+      case .joinTokens?: try {
+        guard case .joinTokens(let v)? = _storage._kind else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
       }()
       case nil: break
       }

@@ -12,14 +12,17 @@ enum CoordinatorAssembly {
     static func run(_ base: NodeBase) async throws {
         let configuration = base.configuration
         let directory = base.directory
+        var settings = Coordinator.Configuration(
+            me: member(base), version: NodeBase.version, directory: directory.path,
+            policy: policy(configuration, now: base.clocks.wall),
+            garbageGraceMilliseconds: configuration.garbageGrace.nanoseconds / 1_000_000,
+            sweepAgeMilliseconds: configuration.sweepAge.nanoseconds / 1_000_000)
+        settings.sealKeys = base.sealKeys()
         let coordinator = try Coordinator(
-            Coordinator.Configuration(
-                me: member(base), version: NodeBase.version, directory: directory.path,
-                policy: policy(configuration, now: base.clocks.wall),
-                garbageGraceMilliseconds: configuration.garbageGrace.nanoseconds / 1_000_000,
-                sweepAgeMilliseconds: configuration.sweepAge.nanoseconds / 1_000_000),
+            settings,
             on: Coordinator.Foundation(
-                pool: base.pool, server: base.server, addresses: base.addresses,
+                pool: base.pool, server: base.server, enrolment: base.enrolment,
+                certificates: base.certificates, addresses: base.addresses,
                 clocks: base.clocks, logger: base.logger, seeds: base.seeds,
                 clusterIsKnown: { try directory.join($0) },
                 openConsensus: { proposal, observer in

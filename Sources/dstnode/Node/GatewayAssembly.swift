@@ -14,7 +14,7 @@ enum GatewayAssembly {
         settings.region = configuration.region
         settings.domain = configuration.domain ?? ""
         settings.rootKey = configuration.rootKey.map { ($0.accessKey, $0.secretKey.value) }
-        settings.clusterSecrets = configuration.clusterSecrets.map(\.value)
+        settings.sealKeys = base.sealKeys
         let gateway = Gateway(
             settings,
             on: Gateway.Foundation(

@@ -26,6 +26,10 @@ struct NodeBase: Sendable {
     let addresses: AddressBook
     let pool: WirePool
     let server: WireServer
+    let certificates: NodeCertificates
+    let enrolment: EnrolmentServer
+    /// Of a node that joins by a token; `nil` where it has CLUSTER_SECRET.
+    let certificateKeeper: CertificateKeeper?
     let candidates: Candidates
     let metrics: MetricRegistry
     /// Who started this process and wants to know how it does, if anybody.
@@ -46,9 +50,11 @@ struct NodeBase: Sendable {
         let directory = try DataDirectory.open(
             path: configuration.dataPath, role: configuration.role, using: &random)
         self.directory = directory
-        let certificates = try NodeCertificates(
-            identity: PeerIdentity(node: directory.identity.node, role: configuration.role),
-            secrets: configuration.clusterSecrets.map(\.value), clocks: clocks)
+        let certificates = try Self.certificates(
+            of: PeerIdentity(node: directory.identity.node, role: configuration.role),
+            configuration, clocks)
+        self.certificates = certificates
+        enrolment = EnrolmentServer(certificates: certificates, logger: logger)
         let addresses = AddressBook()
         self.addresses = addresses
         let cluster: @Sendable () -> ClusterID? = { directory.identity.cluster }
@@ -61,6 +67,29 @@ struct NodeBase: Sendable {
         candidates = Candidates(
             plugin: StaticDiscovery(seeds: configuration.seeds.map(\.description)),
             path: directory.path(of: "candidates.json"), logger: logger)
+        certificateKeeper =
+            configuration.clusterSecrets.isEmpty
+            ? CertificateKeeper(
+                CertificateKeeper.Configuration(
+                    label: configuration.label, token: configuration.joinToken?.value,
+                    file: CredentialFile(path: directory.path(of: "certificate.json"))),
+                certificates: certificates, client: EnrolmentClient(group: group, clocks: clocks),
+                clocks: clocks, logger: logger,
+                seeds: { [candidates] in await candidates.find() }) : nil
+    }
+
+    private static func certificates(
+        of identity: PeerIdentity, _ configuration: NodeConfiguration, _ clocks: any Clocks
+    ) throws -> NodeCertificates {
+        let secrets = configuration.clusterSecrets.map(\.value)
+        if secrets.isEmpty { return NodeCertificates(joining: identity, clocks: clocks) }
+        return try NodeCertificates(identity: identity, secrets: secrets, clocks: clocks)
+    }
+
+    /// What the secrets of access keys are sealed with; a joining node has it with its certificate.
+    var sealKeys: @Sendable () -> [[UInt8]] {
+        let own = AccessKeySeal.keys(of: configuration.clusterSecrets.map(\.value))
+        return { [certificates] in own.isEmpty ? certificates.credential?.sealKeys ?? [] : own }
     }
 
     /// Runs `body` while the port is open, then lets calls in flight end and closes everything.
@@ -78,6 +107,7 @@ struct NodeBase: Sendable {
                 tasks.addTask { await serviceManager.run { await facts(checks) } }
             }
             if let disk = checks.disk { tasks.addTask { await disk.run() } }
+            if let certificateKeeper { tasks.addTask { await certificateKeeper.run() } }
             defer { tasks.cancelAll() }
             try await serve(listener, body)
         }
@@ -115,6 +145,7 @@ struct NodeBase: Sendable {
             address: "\(configuration.listenAddress)", group: group, logger: logger)
         listening.wire = server
         listening.http = http
+        if configuration.role == .coordinator { listening.enrolment = enrolment }
         let listener = try await PortListener.bind(listening)
         logger.info(
             "listening",
