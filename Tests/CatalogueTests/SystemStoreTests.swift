@@ -225,6 +225,63 @@ struct SystemStoreTests {
         #expect(try create("photos", 7).failure == .none)
     }
 
+    private mutating func putToken(
+        _ number: UInt8, expires: Int64 = 1 << 41, role: ProtoRole = .storage
+    ) throws -> ProtoCatalogueFailure {
+        try store.apply(
+            make.system {
+                $0.putJoinToken.token.id = Data(repeating: number, count: 8)
+                $0.putJoinToken.token.secretHash = Data(repeating: number, count: 32)
+                $0.putJoinToken.token.role = role
+                $0.putJoinToken.token.expiresMs = expires
+            }
+        ).failure
+    }
+
+    private func tokens() throws -> [ProtoJoinToken] {
+        try store.ask { (query: inout ProtoSystemQuery) in
+            query.listJoinTokens = ProtoListJoinTokens()
+        }.joinTokens.tokens
+    }
+
+    @Test mutating func `join tokens are listed, revoked, and go long after they expire`() throws {
+        try initialize()
+        #expect(try putToken(1) == .none)
+        #expect(try putToken(1) == .invalidCommand)
+        #expect(try putToken(2, role: .coordinator) == .invalidCommand)
+        #expect(try putToken(2, expires: 0) == .invalidCommand)
+        #expect(try putToken(2, expires: 1) == .none)
+        // The clock of these commands stands where the second has been expired for long.
+        #expect(try putToken(3, role: .gateway) == .none)
+        #expect(try tokens().map { $0.id.first } == [1, 3])
+        let revoke = make.system { $0.revokeJoinToken.id = Data(repeating: 1, count: 8) }
+        #expect(try store.apply(revoke).failure == .none)
+        #expect(try tokens().map(\.isRevoked) == [true, false])
+        let unknown = make.system { $0.revokeJoinToken.id = Data([1]) }
+        #expect(try store.apply(unknown).failure == .noSuchJoinToken)
+        let found = try store.ask { (query: inout ProtoSystemQuery) in
+            query.getJoinToken.id = Data(repeating: 3, count: 8)
+        }
+        #expect(found.joinToken.role == .gateway)
+    }
+
+    @Test mutating func `a file of version 1 learns join tokens`() throws {
+        try initialize()
+        store.close()
+        let connection = try SQLiteConnection(
+            path: scratch.file("system"), mode: .readWrite, cacheKiB: 100)
+        try connection.execute("DROP TABLE join_tokens; PRAGMA user_version = 1")
+        let old = try SystemStore.open(path: scratch.file("system"))
+        let put = make.system {
+            $0.putJoinToken.token.id = Data(repeating: 1, count: 8)
+            $0.putJoinToken.token.secretHash = Data(repeating: 1, count: 32)
+            $0.putJoinToken.token.role = .storage
+            $0.putJoinToken.token.expiresMs = 1 << 41
+        }
+        #expect(try old.apply(put).failure == .none)
+        old.close()
+    }
+
     @Test mutating func `followers hear of deletions, or get everything`() throws {
         try initialize()
         for id in ["k1", "k2"] {

@@ -45,10 +45,12 @@ final class GatewayWorld: Sendable {
             cluster: StillCluster(catalogue), catalogue: catalogue, chunks: chunks,
             keys: KeyRing(current: [UInt8](repeating: 7, count: 32)), clocks: clocks)
         keys = AccessKeys(
-            root: Self.rootKey, clusterSecrets: [[UInt8](repeating: 9, count: 32)])
+            root: Self.rootKey,
+            sealKeys: { AccessKeySeal.keys(of: [[UInt8](repeating: 9, count: 32)]) })
         let admin = AdminApplication(
             catalogue: catalogue, keys: keys, clocks: clocks, logger: logger,
-            knownKeys: { [] }, report: { StatusReport.make([], state: .init(), isFresh: true) })
+            knownKeys: { [] }, report: { StatusReport.make([], state: .init(), isFresh: true) },
+            fingerprint: { String(repeating: "ab", count: 32) })
         let fresh = FreshFlag()
         let application = S3Application(
             configuration: S3Application.Configuration(

@@ -33,6 +33,11 @@ private func problems(
     }
 }
 
+private enum JoinTokenText {
+    static let storage =
+        "dst1.storage.\(String(repeating: "ab", count: 32)).0011223344556677.\(secret)"
+}
+
 @Suite struct ConfigurationTests {
     @Test func `the deployment guide's flags start a coordinator`() async throws {
         let loaded = try await load(
@@ -143,7 +148,11 @@ private func problems(
         ("zero coordinators", ["BOOTSTRAP_EXPECT": "0"], "environment BOOTSTRAP_EXPECT: '0'"),
         ("no seeds", ["SEED_NODES": ""], "SEED_NODES: is not set"),
         ("too few seeds", ["SEED_NODES": "a:9000"], "environment SEED_NODES: names 1, but BOOT"),
-        ("a token", ["JOIN_TOKEN": "x"], "environment JOIN_TOKEN: joining by a token is not"),
+        ("a token", ["JOIN_TOKEN": "x"], "environment JOIN_TOKEN: is no join token"),
+        (
+            "a coordinator's token", ["JOIN_TOKEN": JoinTokenText.storage],
+            "environment JOIN_TOKEN: a coordinator does not join by a token"
+        ),
         ("storage without capacity", ["NODE_TYPE": "storage"], "CAPACITY_GB: is not set"),
         ("a gateway without a key", ["NODE_TYPE": "gateway"], "ENCRYPTION_KEY: is not set"),
         ("half a root key", ["ROOT_ACCESS_KEY": "root"], "ROOT_SECRET_KEY: is not set, but"),
@@ -328,5 +337,27 @@ private func problems(
         #expect(Suggestion.nearest(to: "s3region", among: words) == "s3_region")
         #expect(Suggestion.distance(Array("ab".utf8), Array("ba".utf8)) == 1)
         #expect(Suggestion.distance(Array("".utf8), Array("abc".utf8)) == 3)
+    }
+
+    @Test func `a node with a token needs no secret, and may not have both`() async throws {
+        let storage = [
+            "NODE_TYPE": "storage", "SEED_NODES": "a:9000", "CAPACITY_GB": "100",
+            "JOIN_TOKEN": JoinTokenText.storage,
+        ]
+        let loaded = try await load(environment: storage)
+        #expect(loaded.configuration.joinToken?.value.text == JoinTokenText.storage)
+        #expect(loaded.configuration.clusterSecrets.isEmpty)
+        let both = try await problems(
+            environment: storage.merging(["CLUSTER_SECRET": secret]) { $1 })
+        #expect(both.count == 1 && both[0].contains("is set beside CLUSTER_SECRET"))
+        let other = try await problems(
+            environment: storage.merging([
+                "NODE_TYPE": "gateway", "ENCRYPTION_KEY": secret,
+            ]) { $1 })
+        #expect(other.count == 1 && other[0].contains("is for storage nodes"))
+        var none = storage
+        none["JOIN_TOKEN"] = nil
+        let missing = try await problems(environment: none)
+        #expect(missing.count == 1 && missing[0].contains("or set JOIN_TOKEN"))
     }
 }
