@@ -8,6 +8,8 @@
 /// | `POST /-/admin/v1/keys` | ``NewAccessKey`` | ``CreatedAccessKey``, the secret this once |
 /// | `POST /-/admin/v1/keys/{id}/enable`, `…/disable` | – | 204 |
 /// | `DELETE /-/admin/v1/keys/{id}` | – | 204 |
+/// | `POST /-/admin/v1/nodes/{label or UUID}/drain`, `…/undrain` | – | 204 |
+/// | `POST /-/admin/v1/nodes/{label or UUID}/remove`, `…/remove?force` | – | 204: for ever |
 /// | `GET /-/admin/v1/tokens` | – | ``JoinTokenList`` |
 /// | `POST /-/admin/v1/tokens` | ``NewJoinToken`` | ``CreatedJoinToken``, the token this once |
 /// | `DELETE /-/admin/v1/tokens/{id}` | – | 204: revoked, and still listed |
@@ -18,8 +20,10 @@ package enum AdminPaths {
     package static let status = root + "/status"
     package static let keys = root + "/keys"
     package static let tokens = root + "/tokens"
+    package static let nodes = root + "/nodes"
 
     package static func key(_ id: String) -> String { keys + "/" + id }
+    package static func node(_ name: String) -> String { nodes + "/" + name }
     package static func token(_ id: String) -> String { tokens + "/" + id }
     package static func enable(_ id: String) -> String { key(id) + "/enable" }
     package static func disable(_ id: String) -> String { key(id) + "/disable" }

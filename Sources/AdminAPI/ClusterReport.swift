@@ -16,6 +16,8 @@ package struct ClusterReport: Codable, Sendable, Equatable {
         package var capacityBytes: UInt64
         package var usedBytes: UInt64
         package var freeBytes: UInt64
+        /// Partitions of which it holds a copy, or will; a node that drains may go at 0.
+        package var partitions: Int
         package var version: String
         /// What the node says is wrong with it.
         package var problems: [String]
@@ -23,7 +25,7 @@ package struct ClusterReport: Codable, Sendable, Equatable {
         package init(
             id: String, label: String, role: String, address: String, zone: String, state: String,
             membership: String, capacityBytes: UInt64 = 0, usedBytes: UInt64 = 0,
-            freeBytes: UInt64 = 0, version: String = "", problems: [String] = []
+            freeBytes: UInt64 = 0, partitions: Int = 0, version: String = "", problems: [String] = []
         ) {
             self.id = id
             self.label = label
@@ -35,6 +37,7 @@ package struct ClusterReport: Codable, Sendable, Equatable {
             self.capacityBytes = capacityBytes
             self.usedBytes = usedBytes
             self.freeBytes = freeBytes
+            self.partitions = partitions
             self.version = version
             self.problems = problems
         }

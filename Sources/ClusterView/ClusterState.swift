@@ -80,6 +80,11 @@ package struct ClusterState: Sendable {
         nodes.values.filter { $0.role == role }.sorted { $0.id < $1.id }
     }
 
+    /// Partitions of which the node holds a copy, or will.
+    package func partitionCount(of node: NodeID) -> Int {
+        partitions.count { $0.nodes.contains(node) || $0.next.contains(node) }
+    }
+
     /// Nodes that were removed: their certificates count for nothing.
     package var expelled: Set<NodeID> {
         Set(nodes.values.lazy.filter { $0.membership == .left }.map(\.id))

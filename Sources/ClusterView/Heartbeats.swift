@@ -22,7 +22,8 @@ package final class Heartbeats: Sendable {
     private let logger: Logger
     private let report: @Sendable () -> Report
     private let isLeaving = Atomic(false)
-    private let membership = Mutex<ProtoMembership>(.unknown)
+    private let wantsDrain = Atomic(false)
+    private let standing = Mutex<Standing>(Standing())
 
     package init(
         node: ProtoNode, pool: WirePool, follower: ClusterFollower, logger: Logger,
@@ -35,8 +36,18 @@ package final class Heartbeats: Sendable {
         self.report = report
     }
 
-    /// What the cluster has decided about this node; unknown before the first answer.
-    package var lastMembership: ProtoMembership { membership.withLock { $0 } }
+    /// What the cluster's leader said last about this node.
+    package struct Standing: Sendable, Equatable {
+        /// Unknown before the first answer.
+        package var membership = ProtoMembership.unknown
+        /// Partitions of which it holds a copy, or will.
+        package var partitions = 0
+    }
+
+    package var lastStanding: Standing { standing.withLock { $0 } }
+
+    /// This machine is about to go: asks to be drained from the next heartbeat on, for good.
+    package func drain() { wantsDrain.store(true, ordering: .relaxed) }
 
     /// Goes on until cancelled, also after ``leave()``.
     ///
@@ -67,6 +78,7 @@ package final class Heartbeats: Sendable {
             $0.freeBytes = report.freeBytes
             $0.refusesWrites = report.refusesWrites || isLeaving
             $0.isLeaving = isLeaving
+            $0.wantsDrain = wantsDrain.load(ordering: .relaxed)
             $0.epoch = follower.state.epoch.rawValue
             $0.problems = report.problems
         }
@@ -82,7 +94,10 @@ package final class Heartbeats: Sendable {
                         throw HeartbeatRefused(
                             reason: reply.refusal, isFinal: reply.membership == .left)
                     }
-                    membership.withLock { $0 = reply.membership }
+                    standing.withLock {
+                        $0 = Standing(
+                            membership: reply.membership, partitions: Int(reply.partitions))
+                    }
                     return next
                 case .notLeader: search.redirected(from: next, to: NodeID(bytes: reply.leader))
                 default: search.failed(next)

@@ -112,7 +112,7 @@ package final class Gateway: Service {
         self.status = status
         let admin = AdminApplication(
             catalogue: catalogue, keys: keys, clocks: base.clocks, logger: base.logger,
-            knownKeys: { Array(follower.state.accessKeys.values) },
+            cluster: { follower.state },
             report: { await StatusReport.ask(base.pool, follower) },
             fingerprint: { base.pool.authorityFingerprint })
         let application = S3Application(

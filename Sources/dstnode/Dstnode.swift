@@ -8,9 +8,8 @@ struct Dstnode: AsyncParsableCommand {
         abstract: "A distributed, S3-compatible object store.",
         subcommands: [
             StartCommand.self, ConfigCommand.self, StatusCommand.self, KeyCommand.self,
-            TokenCommand.self,
-            HealthCommand.self, BenchCommand.self, ProveCommand.self, SimulateCommand.self,
-            DevCommand.self,
+            TokenCommand.self, NodeCommand.self, DrainCommand.self, HealthCommand.self,
+            BenchCommand.self, ProveCommand.self, SimulateCommand.self, DevCommand.self,
         ])
 
     static func main() async {

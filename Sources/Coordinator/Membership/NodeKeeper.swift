@@ -78,11 +78,26 @@ actor NodeKeeper {
             node.id, Liveness.Report(request), isLeaving: request.isLeaving,
             now: clocks.monotonic.milliseconds)
         if liveness.version != before { changed.raise() }
-        let membership = mirror.state.nodes[node.id]?.membership ?? .member
+        if request.wantsDrain { await drain(node.id) }
+        let state = mirror.state
         return .with {
             $0.status = .done
-            $0.membership = membership
+            $0.membership = state.nodes[node.id]?.membership ?? .member
+            $0.partitions = UInt32(state.partitionCount(of: node.id))
         }
+    }
+
+    /// A storage node's machine is about to go. Only where enough others are there for all copies:
+    /// else its chunks have nowhere to move, and it goes as one that fails.
+    private func drain(_ node: NodeID) async {
+        let state = mirror.state
+        guard let known = state.nodes[node], known.role == .storage, known.isMember else { return }
+        let others = state.nodes(of: .storage).filter { $0.isMember && $0.id != node }
+        guard others.count >= state.replicationFactor, !registering.contains(node) else { return }
+        registering.insert(node)
+        defer { registering.remove(node) }
+        logger.notice("a node drains: its machine is about to go", metadata: ["node": "\(known.label)"])
+        _ = await propose { $0.setMembership = .of(node, .draining) }
     }
 
     /// Brings the catalogue in line with what the node says of itself.

@@ -1,4 +1,5 @@
 import AdminAPI
+import ClusterView
 import Core
 import Foundation
 import HTTPTypes
@@ -15,14 +16,14 @@ final class AdminApplication: Sendable {
     private let report: @Sendable () async -> ClusterReport
     /// Of the cluster's certificate authority.
     private let fingerprint: @Sendable () -> String?
-    /// The keys as this gateway knows them by the watch.
-    private let knownKeys: @Sendable () -> [ProtoAccessKey]
+    /// As this gateway knows it by the watch.
+    private let cluster: @Sendable () -> ClusterState
     private let clocks: any Clocks
     private let logger: Logger
 
     init(
         catalogue: any CatalogueDoor, keys: AccessKeys, clocks: any Clocks, logger: Logger,
-        knownKeys: @escaping @Sendable () -> [ProtoAccessKey],
+        cluster: @escaping @Sendable () -> ClusterState,
         report: @escaping @Sendable () async -> ClusterReport,
         fingerprint: @escaping @Sendable () -> String?
     ) {
@@ -30,7 +31,7 @@ final class AdminApplication: Sendable {
         self.keys = keys
         self.clocks = clocks
         self.logger = logger
-        self.knownKeys = knownKeys
+        self.cluster = cluster
         self.report = report
         self.fingerprint = fingerprint
     }
@@ -56,6 +57,9 @@ final class AdminApplication: Sendable {
         case ("DELETE", let path) where path.hasPrefix(AdminPaths.tokens + "/"):
             try await tokens.revoke(String(path.dropFirst(AdminPaths.tokens.count + 1)))
             return Reply(204)
+        case ("POST", let path) where path.hasPrefix(AdminPaths.nodes + "/"):
+            try await nodes.change(path, head.query)
+            return Reply(204)
         default: return try await change(head)
         }
     }
@@ -71,7 +75,9 @@ final class AdminApplication: Sendable {
 
     private func list() -> AccessKeyList {
         AccessKeyList(
-            keys: knownKeys().sorted { ($0.createdMs, $0.id) < ($1.createdMs, $1.id) }.map {
+            keys: cluster().accessKeys.values.sorted {
+                ($0.createdMs, $0.id) < ($1.createdMs, $1.id)
+            }.map {
                 AccessKeyReport(
                     id: $0.id, label: $0.label, isEnabled: $0.isEnabled,
                     createdMilliseconds: $0.createdMs)
@@ -152,17 +158,19 @@ final class AdminApplication: Sendable {
             metadata: ["access.key": "\(id)"])
     }
 
+    private var door: AdminCatalogue { AdminCatalogue(catalogue: catalogue, clocks: clocks) }
+
     private var tokens: AdminTokens {
-        AdminTokens(
-            door: AdminCatalogue(catalogue: catalogue, clocks: clocks), clocks: clocks,
-            logger: logger, fingerprint: fingerprint())
+        AdminTokens(door: door, clocks: clocks, logger: logger, fingerprint: fingerprint())
     }
+
+    private var nodes: AdminNodes { AdminNodes(door: door, cluster: cluster(), logger: logger) }
 
     private static func notFound(_ path: String) -> S3Error {
         S3Error(.methodNotAllowed, "The admin API has no \(path) with this method.")
     }
 
     private func propose(_ kind: ProtoSystemCommand.OneOf_Kind) async throws {
-        try await AdminCatalogue(catalogue: catalogue, clocks: clocks).propose(kind)
+        try await door.propose(kind)
     }
 }

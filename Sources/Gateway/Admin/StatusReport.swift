@@ -69,6 +69,7 @@ enum StatusReport {
             membership: name(of: node.membership),
             capacityBytes: node.role == .storage ? node.capacityBytes : 0,
             usedBytes: liveness?.usedBytes ?? 0, freeBytes: liveness?.freeBytes ?? 0,
+            partitions: node.role == .storage ? state.partitionCount(of: node.id) : 0,
             version: node.version, problems: problems.map(\.text))
     }
 

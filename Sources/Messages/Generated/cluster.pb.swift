@@ -297,6 +297,9 @@ package nonisolated struct ProtoHeartbeatRequest: Sendable {
   /// shown by `dstnode status`
   package var problems: [String] = []
 
+  /// its machine is about to go: DRAINING, where that can be done
+  package var wantsDrain: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -317,6 +320,9 @@ package nonisolated struct ProtoHeartbeatReply: Sendable {
 
   /// not empty: the node may not be part of the cluster, and why
   package var refusal: String = String()
+
+  /// of which the node holds a copy, or will
+  package var partitions: UInt32 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -817,7 +823,7 @@ nonisolated extension ProtoNodeLiveness: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension ProtoHeartbeatRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".HeartbeatRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{3}used_bytes\0\u{3}free_bytes\0\u{3}refuses_writes\0\u{3}is_leaving\0\u{1}epoch\0\u{1}problems\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{3}used_bytes\0\u{3}free_bytes\0\u{3}refuses_writes\0\u{3}is_leaving\0\u{1}epoch\0\u{1}problems\0\u{3}wants_drain\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -832,6 +838,7 @@ nonisolated extension ProtoHeartbeatRequest: SwiftProtobuf.Message, SwiftProtobu
       case 5: try { try decoder.decodeSingularBoolField(value: &self.isLeaving) }()
       case 6: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
       case 7: try { try decoder.decodeRepeatedStringField(value: &self.problems) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.wantsDrain) }()
       default: break
       }
     }
@@ -863,6 +870,9 @@ nonisolated extension ProtoHeartbeatRequest: SwiftProtobuf.Message, SwiftProtobu
     if !self.problems.isEmpty {
       try visitor.visitRepeatedStringField(value: self.problems, fieldNumber: 7)
     }
+    if self.wantsDrain != false {
+      try visitor.visitSingularBoolField(value: self.wantsDrain, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -874,6 +884,7 @@ nonisolated extension ProtoHeartbeatRequest: SwiftProtobuf.Message, SwiftProtobu
     if lhs.isLeaving != rhs.isLeaving {return false}
     if lhs.epoch != rhs.epoch {return false}
     if lhs.problems != rhs.problems {return false}
+    if lhs.wantsDrain != rhs.wantsDrain {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -881,7 +892,7 @@ nonisolated extension ProtoHeartbeatRequest: SwiftProtobuf.Message, SwiftProtobu
 
 nonisolated extension ProtoHeartbeatReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".HeartbeatReply"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}status\0\u{1}leader\0\u{1}membership\0\u{1}refusal\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}status\0\u{1}leader\0\u{1}membership\0\u{1}refusal\0\u{1}partitions\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -893,6 +904,7 @@ nonisolated extension ProtoHeartbeatReply: SwiftProtobuf.Message, SwiftProtobuf.
       case 2: try { try decoder.decodeSingularBytesField(value: &self.leader) }()
       case 3: try { try decoder.decodeSingularEnumField(value: &self.membership) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.refusal) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.partitions) }()
       default: break
       }
     }
@@ -911,6 +923,9 @@ nonisolated extension ProtoHeartbeatReply: SwiftProtobuf.Message, SwiftProtobuf.
     if !self.refusal.isEmpty {
       try visitor.visitSingularStringField(value: self.refusal, fieldNumber: 4)
     }
+    if self.partitions != 0 {
+      try visitor.visitSingularUInt32Field(value: self.partitions, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -919,6 +934,7 @@ nonisolated extension ProtoHeartbeatReply: SwiftProtobuf.Message, SwiftProtobuf.
     if lhs.leader != rhs.leader {return false}
     if lhs.membership != rhs.membership {return false}
     if lhs.refusal != rhs.refusal {return false}
+    if lhs.partitions != rhs.partitions {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -30,13 +30,15 @@ enum StatusText {
         let labels = Dictionary(
             report.nodes.map { ($0.id, $0.label) }, uniquingKeysWith: { first, _ in first })
         var nodes = TextTable([
-            "NODE", "ROLE", "ZONE", "ADDRESS", "STATE", "USED", "CAPACITY", "ID",
+            "NODE", "ROLE", "ZONE", "ADDRESS", "STATE", "PARTITIONS", "USED", "CAPACITY",
+            "ID",
         ])
         for node in report.nodes.sorted(by: { ($0.role, $0.label) < ($1.role, $1.label) }) {
             let isStorage = node.role == "storage"
             nodes.append([
                 node.label, node.role, node.zone, node.address,
-                node.membership == "member" ? node.state : "\(node.state), \(node.membership)",
+                state(of: node),
+                isStorage ? "\(node.partitions)" : "-",
                 isStorage ? ByteSize.format(Int(clamping: node.usedBytes)) : "-",
                 isStorage ? ByteSize.format(Int(clamping: node.capacityBytes)) : "-", node.id,
             ])
@@ -68,6 +70,14 @@ enum StatusText {
             """
     }
 
+    private static func state(of node: ClusterReport.Node) -> String {
+        switch node.membership {
+        case "member": node.state
+        case "draining" where node.partitions == 0: "\(node.state), drained"
+        default: "\(node.state), \(node.membership)"
+        }
+    }
+
     /// Everything that somebody should look at.
     static func problems(of report: ClusterReport) -> [String] {
         var problems = report.problems
@@ -77,7 +87,9 @@ enum StatusText {
             if node.membership == "lost", members.contains(node.label) { continue }
             // A gateway holds nothing: one that was stopped is missed by nobody.
             let isFarewell = node.role == "gateway" && node.state == "stopped"
-            if node.state != "up", !isFarewell { problems.append("\(node.label) is \(node.state)") }
+            // A drained node holds nothing either.
+            let isDrained = node.membership == "draining" && node.partitions == 0
+            if node.state != "up", !isFarewell, !isDrained { problems.append("\(node.label) is \(node.state)") }
             problems += node.problems.map { "\(node.label): \($0)" }
         }
         for range in report.ranges where range.leader == nil {
