@@ -25,7 +25,8 @@ package struct ClusterReport: Codable, Sendable, Equatable {
         package init(
             id: String, label: String, role: String, address: String, zone: String, state: String,
             membership: String, capacityBytes: UInt64 = 0, usedBytes: UInt64 = 0,
-            freeBytes: UInt64 = 0, partitions: Int = 0, version: String = "", problems: [String] = []
+            freeBytes: UInt64 = 0, partitions: Int = 0, version: String = "",
+            problems: [String] = []
         ) {
             self.id = id
             self.label = label

@@ -202,6 +202,21 @@ class Services(ClusterCase):
             self.assertEqual(shown, {"NRestarts": "0", "Result": "success"}, name)
             self.cluster.check(key)
 
+    def test_join_token(self):
+        """a storage node goes on with a join token in place of the cluster's secret"""
+        export = block("use").split("dstnode status")[0]
+        self.assertIn("valid", self.cluster.client(export + block("token")))
+        self.cluster.put("before-the-token")
+        machine = self.machine("s1")
+        shutil.copy(self.cluster.keys / "join-token", machine.root / "etc/dstnode/join-token")
+        machine.run(
+            "chmod 0600 /etc/dstnode/join-token; mv /etc/dstnode/cluster-secret /root; "
+            "systemctl restart dstnode"
+        )
+        machine.wait_ready()
+        self.assertTrue((machine.root / "var/lib/dstorage/certificate.json").exists())
+        self.cluster.check("before-the-token")
+
     def test_instance(self):
         """a second node runs on a machine as an instance, and an upgrade restarts it too"""
         machine = self.machine("s2")

@@ -16,7 +16,8 @@ import Testing
     /// A coordinator whose door answers by `handler`.
     private func coordinator(
         secrets: [[UInt8]] = [LoopbackNode.secret], role: NodeRole = .coordinator,
-        _ handler: @escaping @Sendable (NodeCertificates, ProtoCertificateRequest) throws ->
+        _ handler:
+            @escaping @Sendable (NodeCertificates, ProtoCertificateRequest) throws ->
             ProtoCertificateReply
     ) async throws -> (node: LoopbackNode, certificates: NodeCertificates) {
         let certificates = try NodeCertificates(
@@ -181,7 +182,8 @@ import Testing
             identity: issuer.identity, secrets: [LoopbackNode.secret])
         try certificates.install(
             Self.credential(try Self.issue(lasting, Self.request(key)), key))
-        let left = try #require(certificates.renewAt).milliseconds - SystemClocks().wall.milliseconds
+        let left =
+            try #require(certificates.renewAt).milliseconds - SystemClocks().wall.milliseconds
         #expect(abs(left - ClusterAuthority.lifetime / 2) < 60_000)
     }
 

@@ -96,7 +96,8 @@ actor NodeKeeper {
         guard others.count >= state.replicationFactor, !registering.contains(node) else { return }
         registering.insert(node)
         defer { registering.remove(node) }
-        logger.notice("a node drains: its machine is about to go", metadata: ["node": "\(known.label)"])
+        logger.notice(
+            "a node drains: its machine is about to go", metadata: ["node": "\(known.label)"])
         _ = await propose { $0.setMembership = .of(node, .draining) }
     }
 

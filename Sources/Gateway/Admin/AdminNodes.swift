@@ -49,7 +49,8 @@ struct AdminNodes: Sendable {
     private func checkDrain(_ node: ClusterState.Node) throws {
         guard node.role == .storage else {
             throw Self.refused(
-                "\(node.label) is a \(node.role.rawValue): it holds no chunks. Stop it, then remove it.")
+                "\(node.label) is a \(node.role.rawValue): it holds no chunks. Stop it, then remove "
+                    + "it.")
         }
         let others = cluster.nodes(of: .storage).filter { $0.isMember && $0.id != node.id }
         guard others.count >= cluster.replicationFactor else {

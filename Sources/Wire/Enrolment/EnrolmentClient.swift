@@ -23,7 +23,9 @@ package struct EnrolmentClient: Sendable {
     package func ask(
         _ address: String, _ request: ProtoCertificateRequest, trusted: Set<String>
     ) async throws(EnrolmentError) -> ProtoCertificateReply {
-        guard let place = HostPort(address) else { throw .unreachable("'\(address)' is no address") }
+        guard let place = HostPort(address) else {
+            throw .unreachable("'\(address)' is no address")
+        }
         let check = CoordinatorCheck(trusted: trusted, clocks: clocks)
         let reply = group.next().makePromise(of: ProtoCertificateReply.self)
         let channel: any Channel
@@ -97,10 +99,11 @@ private final class CoordinatorCheck: Sendable {
             let authority = try? TrustedAuthority(certificate: certificate)
         else { throw HandshakeRefusal(text: "it shows no certificate of a cluster's authority") }
         guard trusted.contains(authority.fingerprint) else {
+            let own = trusted.sorted().map { $0.prefix(16) }.joined(separator: ", ")
             throw HandshakeRefusal(
-                text: "it is of another cluster (authority \(authority.fingerprint.prefix(16))) than "
-                    + "the join token (\(trusted.sorted().map { $0.prefix(16) }.joined(separator: ", "))): "
-                    + "give this node a token of that cluster, or correct how coordinators are found")
+                text: "it is of another cluster (authority \(authority.fingerprint.prefix(16))) "
+                    + "than the join token (\(own)): give this node a token of that cluster, or "
+                    + "correct how coordinators are found")
         }
         let identity = try CertificateCheck.identity(
             of: chain, trusted: [authority], now: clocks.wall)

@@ -62,7 +62,8 @@ struct DrainCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard DurationText.parse(wait) != nil else {
-            throw ValidationError("'\(wait)' is not a duration: write a number and a unit, such as 1h")
+            throw ValidationError(
+                "'\(wait)' is not a duration: write a number and a unit, such as 1h")
         }
     }
 

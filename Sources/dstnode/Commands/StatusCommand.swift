@@ -89,7 +89,9 @@ enum StatusText {
             let isFarewell = node.role == "gateway" && node.state == "stopped"
             // A drained node holds nothing either.
             let isDrained = node.membership == "draining" && node.partitions == 0
-            if node.state != "up", !isFarewell, !isDrained { problems.append("\(node.label) is \(node.state)") }
+            if node.state != "up", !isFarewell, !isDrained {
+                problems.append("\(node.label) is \(node.state)")
+            }
             problems += node.problems.map { "\(node.label): \($0)" }
         }
         for range in report.ranges where range.leader == nil {
