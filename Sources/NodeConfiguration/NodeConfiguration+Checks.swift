@@ -66,11 +66,12 @@ extension NodeConfiguration {
 
     private func checkTrust(_ role: NodeRole, _ reader: inout SettingReader) {
         let hasToken = reader.text(.joinToken) != nil
-        if hasToken, role == .coordinator {
+        if joinToken != nil, role == .coordinator {
             reader.refuse(
                 .joinToken, "a coordinator does not join by a token",
                 "remove it and set CLUSTER_SECRET or CLUSTER_SECRET_FILE")
-        } else if hasToken {
+        }
+        if hasToken, role != .coordinator {
             if !clusterSecrets.isEmpty {
                 reader.refuse(
                     .joinToken, "is set beside CLUSTER_SECRET, which makes it useless",

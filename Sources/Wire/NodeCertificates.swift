@@ -8,8 +8,8 @@ import X509
 /// The certificates and trusted authorities of one node.
 ///
 /// A node with CLUSTER_SECRET is its own authority and renews its certificate when half of its life
-/// is over. A node with a join token has what a coordinator gave it: see ``Credential``. Connections
-/// that stand are not touched by a new certificate.
+/// is over. A node with a join token has what a coordinator gave it: see ``Credential``.
+/// Connections that stand are not touched by a new certificate.
 package final class NodeCertificates: Sendable {
     struct Contexts: Sendable {
         var client: NIOSSLContext
@@ -76,7 +76,7 @@ package final class NodeCertificates: Sendable {
     /// Whom peers are checked against.
     var authorities: [TrustedAuthority] { state.withLock { $0.authorities } }
 
-    /// The fingerprint of the authority that issues this node's certificate; `nil` before it has one.
+    /// Of the authority that issues this node's certificate; `nil` before it has one.
     package var fingerprint: String? { authorities.first?.fingerprint }
 
     /// What new connections use.

@@ -1,3 +1,4 @@
+import ClusterView
 import Core
 import Logging
 import NIOPosix

@@ -27,7 +27,7 @@ import Testing
         let text = StatusText.text(of: report)
         #expect(text.hasPrefix("cluster dstorage 00ff, 3 copies, map 7\n"))
         #expect(text.hasSuffix("all is well"))
-        #expect(text.contains("s1    storage      z1    a:9000   up     1 MiB  1 GiB"))
+        #expect(text.contains("s1    storage      z1    a:9000   up     0           1 MiB  1 GiB"))
         #expect(text.contains("system  c1      2"))
     }
 

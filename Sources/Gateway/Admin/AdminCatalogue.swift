@@ -4,7 +4,8 @@ import Messages
 import ObjectStore
 import S3
 
-/// Commands and questions of the admin API to the system range; what goes wrong is an error of S3's.
+/// Commands and questions of the admin API to the system range; what goes wrong is an error of
+/// S3's.
 struct AdminCatalogue: Sendable {
     let catalogue: any CatalogueDoor
     let clocks: any Clocks

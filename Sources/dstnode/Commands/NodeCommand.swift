@@ -28,8 +28,8 @@ struct NodeCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Remove a node for ever: its certificate counts for nothing from now on.",
             discussion: """
-                Its machine may come back only with an empty data directory, as a new node. Refused \
-                while it runs or counts as a holder of copies.
+                Its machine may come back only with an empty data directory, as a new node. \
+                Refused while it runs or counts as a holder of copies.
                 """)
 
         @Argument(help: "NODE_ID or UUID.") var name: String
