@@ -113,6 +113,7 @@ package final class Gateway: Service {
         let admin = AdminApplication(
             catalogue: catalogue, keys: keys, clocks: base.clocks, logger: base.logger,
             cluster: { follower.state },
+            waitUntil: { await follower.wait(atMost: GatewayLimits.adminWait, until: $0) },
             report: { await StatusReport.ask(base.pool, follower) },
             fingerprint: { base.pool.authorityFingerprint })
         let application = S3Application(

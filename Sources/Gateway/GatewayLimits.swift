@@ -24,6 +24,8 @@ package enum GatewayLimits {
     /// Access keys of one cluster that are kept unsealed.
     static let accessKeysMax = 100_000
     static let keyLabelCharactersMax = 64
+    /// How long the admin API waits until this gateway sees what it has changed.
+    static let adminWait = Duration.seconds(5)
     /// How long a join token may be good for: a minute to ten years.
     static let joinTokenSeconds = 60...10 * 366 * 86_400
     /// What one discard or report of chunks may wait for an answer.

@@ -63,8 +63,9 @@ package final class WireServer: Sendable {
         "\(peer) was removed from the cluster: a node with an empty data directory may join instead"
     }
 
-    /// A coordinator hears the heartbeats of nodes that were removed, and nothing else, to tell
-    /// them so: they end by it.
+    /// A coordinator lets nodes that were removed find it and hears their heartbeats, nothing else,
+    /// to tell them so: they end by it.
+    private static let methodsOfExpelled: Set<Method> = [.formationProbe, .heartbeat]
     private var tellsExpelled: Bool { certificates.identity.role == .coordinator }
 
     /// Connections that have shaken hands.
@@ -173,7 +174,9 @@ package final class WireServer: Sendable {
         guard rule.callers.contains(peer.role) else {
             throw WireFailure(.forbidden, "a \(peer.role.rawValue) may not call \(rule.name)")
         }
-        if method != .heartbeat, state.withLock({ $0.expelled.contains(peer.node) }) {
+        if !Self.methodsOfExpelled.contains(method),
+            state.withLock({ $0.expelled.contains(peer.node) })
+        {
             throw WireFailure(.forbidden, Self.isExpelled(peer))
         }
         if rule.isAllowedBeforeFormation { return }

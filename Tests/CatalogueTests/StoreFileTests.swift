@@ -213,10 +213,10 @@ struct StoreFileTests {
         #expect(
             digest(RangeMachine().schema)
                 == "2508183b539f4c09165f348334fb6a0a113c6d34fa6136f402fa9fa5ea675558")
-        #expect(SystemMachine().schemaVersion == 1)
+        #expect(SystemMachine().schemaVersion == 2)
         #expect(
             digest(SystemMachine().schema)
-                == "0b8e9aa6eb68a1b25739548a3a76f055e6b19cdf34e2d19e7b41730d6b25f6e1")
+                == "f7117e6111232908b8c467caa94e79d7d58574ced0b1848b3b952fa6a707f58a")
         #expect(
             digest(CommandLedger.schema)
                 == "e456c7db80a6150a43eeca193a387df696cd066317cf58da63fb604aaa35af59")

@@ -50,7 +50,7 @@ final class GatewayWorld: Sendable {
             sealKeys: { AccessKeySeal.keys(of: [[UInt8](repeating: 9, count: 32)]) })
         let admin = AdminApplication(
             catalogue: catalogue, keys: keys, clocks: clocks, logger: logger,
-            cluster: { ClusterState() },
+            cluster: { ClusterState() }, waitUntil: { $0(ClusterState()) },
             report: { StatusReport.make([], state: .init(), isFresh: true) },
             fingerprint: { String(repeating: "ab", count: 32) })
         let fresh = FreshFlag()

@@ -4,7 +4,7 @@ import json
 import subprocess
 import unittest
 
-from cluster import DSTNODE, Cluster, http_get, s3_client, wait_until
+from cluster import DSTNODE, Cluster, free_ports, http_get, s3_client, wait_until
 from cluster_case import ClusterCase
 from content import content
 
@@ -30,7 +30,7 @@ class Tokens(ClusterCase):
 
     def joining(self, role, name, token):
         """A node that knows nothing secret but the token, not started."""
-        node = self.cluster._add(role, name, self.cluster._spare_ports.pop(), JOIN_TOKEN=token)
+        node = self.cluster._add(role, name, free_ports(1)[0], JOIN_TOKEN=token)
         del node.environment["CLUSTER_SECRET"]
         return node
 

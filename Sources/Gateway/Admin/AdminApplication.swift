@@ -13,6 +13,10 @@ import S3
 final class AdminApplication: Sendable {
     private let catalogue: any CatalogueDoor
     private let keys: AccessKeys
+    /// Until this gateway has seen what was changed; bounded in time.
+    typealias Wait = @Sendable (@escaping @Sendable (ClusterState) -> Bool) async -> Bool
+
+    private let waitUntil: Wait
     private let report: @Sendable () async -> ClusterReport
     /// Of the cluster's certificate authority.
     private let fingerprint: @Sendable () -> String?
@@ -23,7 +27,7 @@ final class AdminApplication: Sendable {
 
     init(
         catalogue: any CatalogueDoor, keys: AccessKeys, clocks: any Clocks, logger: Logger,
-        cluster: @escaping @Sendable () -> ClusterState,
+        cluster: @escaping @Sendable () -> ClusterState, waitUntil: @escaping Wait,
         report: @escaping @Sendable () async -> ClusterReport,
         fingerprint: @escaping @Sendable () -> String?
     ) {
@@ -32,6 +36,7 @@ final class AdminApplication: Sendable {
         self.clocks = clocks
         self.logger = logger
         self.cluster = cluster
+        self.waitUntil = waitUntil
         self.report = report
         self.fingerprint = fingerprint
     }
@@ -164,7 +169,9 @@ final class AdminApplication: Sendable {
         AdminTokens(door: door, clocks: clocks, logger: logger, fingerprint: fingerprint())
     }
 
-    private var nodes: AdminNodes { AdminNodes(door: door, cluster: cluster(), logger: logger) }
+    private var nodes: AdminNodes {
+        AdminNodes(door: door, cluster: cluster(), waitUntil: waitUntil, logger: logger)
+    }
 
     private static func notFound(_ path: String) -> S3Error {
         S3Error(.methodNotAllowed, "The admin API has no \(path) with this method.")

@@ -11,6 +11,7 @@ import S3
 struct AdminNodes: Sendable {
     let door: AdminCatalogue
     let cluster: ClusterState
+    let waitUntil: AdminApplication.Wait
     let logger: Logger
 
     func change(_ path: String, _ query: String) async throws {
@@ -90,6 +91,8 @@ struct AdminNodes: Sendable {
                     $0.node = node.id.data
                     $0.membership = membership
                 }))
+        // So that the status that is asked for next shows it.
+        _ = await waitUntil { $0.nodes[node.id]?.membership == membership }
         logger.notice(
             "a node's membership was changed by an operator",
             metadata: ["node": "\(node.label) \(node.id)", "membership": "\(membership)"])
