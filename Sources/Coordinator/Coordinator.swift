@@ -118,6 +118,17 @@ package final class Coordinator: Service {
         return nil
     }
 
+    /// Its machine is about to go: hands its leaderships over. Called again while ``keepsIt`` says
+    /// that it leads: an election may have given some back.
+    package func depart() async { await running.withLock { $0 }?.handOver() }
+
+    /// What others would wait for if this node went now; `nil` where it may go.
+    package var keepsIt: String? {
+        guard let consensus = running.withLock({ $0 }) else { return nil }
+        let led = consensus.ranges.count { consensus.isLeader($0) }
+        return led == 0 ? nil : "it leads \(led) ranges"
+    }
+
     /// Nodes by role and state; told by the coordinator that leads the system range alone, so that
     /// each node is counted once.
     package var nodeCounts: [NodeCount] {

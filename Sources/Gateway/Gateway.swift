@@ -143,6 +143,10 @@ package final class Gateway: Service {
     package var problem: String? { status.health.problem }
     package var unreadiness: String? { status.readiness.problem }
 
+    /// Its machine is about to go: not ready from now on, so that load balancers turn away; what
+    /// still comes is served.
+    package func depart(_ reason: String) { status.depart(reason) }
+
     /// - Throws: ``HeartbeatRefused`` where the cluster will not have this node.
     package func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -190,6 +194,7 @@ package final class Gateway: Service {
 final class GatewayStatus: Sendable {
     private struct State {
         var isStopping = false
+        var departure: String?
         var refusal: String?
     }
 
@@ -199,6 +204,8 @@ final class GatewayStatus: Sendable {
     init(follower: ClusterFollower) { self.follower = follower }
 
     func stop() { state.withLock { $0.isStopping = true } }
+
+    func depart(_ reason: String) { state.withLock { $0.departure = reason } }
 
     func refuse(_ reason: String) { state.withLock { $0.refusal = reason } }
 
@@ -212,6 +219,7 @@ final class GatewayStatus: Sendable {
     var readiness: NodeEndpoints.Verdict {
         let state = state.withLock { $0 }
         if state.isStopping { return .problem("the gateway is stopping") }
+        if let departure = state.departure { return .problem(departure) }
         if let refusal = state.refusal { return .problem(refusal) }
         guard follower.isFresh else {
             let reason = follower.problem.map { ": \($0)" } ?? ""

@@ -74,6 +74,8 @@ package final class StorageNode: Service {
     private let follower: ClusterFollower
     private let gate: WriteGate
     private let store = Mutex<ChunkStore?>(nil)
+    private let heartbeats = Mutex<Heartbeats?>(nil)
+    private let departure = Mutex<String?>(nil)
     private let swept = SweepCounters()
     private let isStopping = Atomic(false)
     private let refusal = Mutex<String?>(nil)
@@ -110,6 +112,25 @@ package final class StorageNode: Service {
         if isStopping.load(ordering: .relaxed) { return "the node is stopping" }
         return problem ?? follower.problem.map { "the cluster's leader is not heard: \($0)" }
             ?? "not part of the cluster yet"
+    }
+
+    /// Its machine is about to go: asks the cluster to move its partitions elsewhere. For good.
+    ///
+    /// - Parameter reason: For operators; the status shows it.
+    package func depart(_ reason: String) {
+        departure.withLock { $0 = reason }
+        heartbeats.withLock { $0 }?.drain()
+    }
+
+    /// What is still only safe while this node is there; `nil` where it may go.
+    package var keepsIt: String? {
+        guard let standing = heartbeats.withLock({ $0 })?.lastStanding,
+            standing.membership != .unknown
+        else { return "the cluster's leader is not heard" }
+        if standing.partitions == 0 { return nil }
+        return "it holds \(standing.partitions) partitions"
+            + (standing.membership == .draining
+                ? "" : ", and too few other storage nodes could take them")
     }
 
     /// Disk figures, once the store is open.
@@ -166,6 +187,8 @@ package final class StorageNode: Service {
         let heartbeats = Heartbeats(
             node: .of(configuration), pool: base.pool, follower: follower, logger: base.logger,
             report: { [self] in report(store) })
+        self.heartbeats.withLock { $0 = heartbeats }
+        if departure.withLock({ $0 }) != nil { heartbeats.drain() }
         follower.observe { [gate, server = base.server] state in
             gate.take(state)
             server.setExpelled(state.expelled)
@@ -224,6 +247,9 @@ package final class StorageNode: Service {
             isStopping.load(ordering: .relaxed) || store.failure != nil
             || usage.freeBytes < StorageNodeLimits.freeBytesMin
         report.problems = store.problems + (DiskRoom.problem(usage).map { [$0] } ?? [])
+        if let reason = departure.withLock({ $0 }) {
+            report.problems.append("\(reason): \(keepsIt ?? "it may go")")
+        }
         return report
     }
 }
