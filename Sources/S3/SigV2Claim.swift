@@ -48,9 +48,13 @@ package struct SigV2Claim: Sendable {
         if let payload = head.headers["x-amz-content-sha256"], payload != PayloadMode.unsignedText {
             throw .notImplemented("x-amz-content-sha256 with Signature Version 2")
         }
-        let text = Self.stringToSign(head, bucketOfHost: bucketOfHost, expires: expires)
-        let expected = Base64.encode(HMACSHA1.of(text, key: Array(secret.utf8)))
-        guard isEqualInConstantTime(Array(expected.utf8), Array(signature.utf8)) else {
+        let isRight = Self.paths(head).contains { path in
+            let text = Self.stringToSign(
+                head, path: path, bucketOfHost: bucketOfHost, expires: expires)
+            let expected = Base64.encode(HMACSHA1.of(text, key: Array(secret.utf8)))
+            return isEqualInConstantTime(Array(expected.utf8), Array(signature.utf8))
+        }
+        guard isRight else {
             throw S3Error(.signatureDoesNotMatch, details: [("AWSAccessKeyId", accessKey)])
         }
         return SigV4Proof(unsignedPayloadOf: accessKey)
@@ -62,14 +66,22 @@ package struct SigV2Claim: Sendable {
     package static func presign(
         _ head: S3RequestHead, accessKey: String, secret: String, expires: Int64
     ) -> String {
-        let text = stringToSign(head, bucketOfHost: nil, expires: "\(expires)")
+        let text = stringToSign(
+            head, path: head.path, bucketOfHost: nil, expires: "\(expires)")
         let signature = Base64.encode(HMACSHA1.of(text, key: Array(secret.utf8)))
         return "AWSAccessKeyId=\(PercentCoding.encoded(accessKey))"
             + "&Signature=\(PercentCoding.encoded(signature))&Expires=\(expires)"
     }
 
+    /// What a client may have signed: for a bucket by path style, botocore signs `/bucket/` and
+    /// sends `/bucket`.
+    private static func paths(_ head: S3RequestHead) -> [String] {
+        let isBucket = head.path.count > 1 && !head.path.dropFirst().contains("/")
+        return isBucket ? [head.path, head.path + "/"] : [head.path]
+    }
+
     private static func stringToSign(
-        _ head: S3RequestHead, bucketOfHost: String?, expires: String
+        _ head: S3RequestHead, path: String, bucketOfHost: String?, expires: String
     ) -> [UInt8] {
         var text = "\(head.method)\n\(head.headers["content-md5"] ?? "")\n"
         text += "\(head.headers["content-type"] ?? "")\n\(expires)\n"
@@ -79,7 +91,7 @@ package struct SigV2Claim: Sendable {
             text += "\(name):\(values.joined(separator: ","))\n"
         }
         if let bucketOfHost { text += "/\(bucketOfHost)" }
-        text += head.path
+        text += path
         text += subresources(head.query)
         return Array(text.utf8)
     }

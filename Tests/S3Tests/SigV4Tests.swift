@@ -182,4 +182,23 @@ import Testing
         #expect(unclaimed?.accessKey == nil)
         #expect(SigV2Claim.allows(.getObject) && !SigV2Claim.allows(.deleteObject))
     }
+
+    /// So that who presigns a list is told what is wrong: that it can't be, not the signature.
+    @Test func `a bucket that was signed with a slash at its end is the same`() throws {
+        func signed(_ path: String, sent: String) throws -> SigV4Proof? {
+            var head = S3RequestHead(
+                method: "GET", target: path, headers: S3Headers([("host", "localhost")]))
+            let query = SigV2Claim.presign(
+                head, accessKey: Example.accessKey, secret: Example.secret, expires: 100)
+            head = S3RequestHead(
+                method: "GET", target: sent + "?" + query, headers: head.headers)
+            return try SigV2Claim.parse(head, query: S3Query(head.query))?.verify(
+                head, bucketOfHost: nil, secret: Example.secret,
+                now: WallTime(milliseconds: 50_000))
+        }
+        #expect(try signed("/mine/", sent: "/mine") != nil)
+        #expect(try signed("/mine", sent: "/mine") != nil)
+        #expect(code { _ = try signed("/mine/", sent: "/other") } == .signatureDoesNotMatch)
+        #expect(code { _ = try signed("/mine/k/", sent: "/mine/k") } == .signatureDoesNotMatch)
+    }
 }
