@@ -157,7 +157,6 @@ private enum JoinTokenText {
         ("a gateway without a key", ["NODE_TYPE": "gateway"], "ENCRYPTION_KEY: is not set"),
         ("half a root key", ["ROOT_ACCESS_KEY": "root"], "ROOT_SECRET_KEY: is not set, but"),
         ("a wildcard", ["ADVERTISE_ADDRESS": "0.0.0.0:9000"], "environment ADVERTISE_ADDRESS: '"),
-        ("later discovery", ["DISCOVERY_METHOD": "aws"], "environment DISCOVERY_METHOD: 'aws' is"),
         ("a weak secret", ["CLUSTER_SECRET": String(repeating: "ab", count: 32)], "environment C"),
         ("a bad time", ["FORM_CLUSTER": "tomorrow"], "environment FORM_CLUSTER: 'tomorrow'"),
         ("too short a delay", ["REPAIR_DELAY": "1s"], "environment REPAIR_DELAY: 1s is out of"),

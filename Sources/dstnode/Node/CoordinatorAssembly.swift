@@ -18,16 +18,16 @@ enum CoordinatorAssembly {
             garbageGraceMilliseconds: configuration.garbageGrace.nanoseconds / 1_000_000,
             sweepAgeMilliseconds: configuration.sweepAge.nanoseconds / 1_000_000)
         settings.sealKeys = base.sealKeys()
-        let coordinator = try Coordinator(
-            settings,
-            on: Coordinator.Foundation(
-                pool: base.pool, server: base.server, enrolment: base.enrolment,
-                certificates: base.certificates, addresses: base.addresses,
-                clocks: base.clocks, logger: base.logger, seeds: base.seeds,
-                clusterIsKnown: { try directory.join($0) },
-                openConsensus: { proposal, observer in
-                    try await openConsensus(base, proposal, observer)
-                }))
+        var foundation = Coordinator.Foundation(
+            pool: base.pool, server: base.server, enrolment: base.enrolment,
+            certificates: base.certificates, addresses: base.addresses, clocks: base.clocks,
+            logger: base.logger, seeds: base.seeds,
+            clusterIsKnown: { try directory.join($0) },
+            openConsensus: { proposal, observer in
+                try await openConsensus(base, proposal, observer)
+            })
+        foundation.discoveryProblems = base.discoveryProblems
+        let coordinator = try Coordinator(settings, on: foundation)
         base.metrics.add {
             coordinator.nodeCounts.map { count in
                 MetricRegistry.Sample(
@@ -38,7 +38,9 @@ enum CoordinatorAssembly {
             NodeChecks(
                 isOpen: { await coordinator.isOpen() },
                 disk: DiskProbe(directory, clocks: base.clocks), problem: { nil },
-                unreadiness: { await coordinator.unreadiness() })
+                unreadiness: { await coordinator.unreadiness() },
+                departing: Departing(
+                    depart: { _ in await coordinator.depart() }, keepsIt: { coordinator.keepsIt }))
         ) {
             try await coordinator.run()
         }

@@ -11,14 +11,17 @@ struct NodeChecks: Sendable {
     let ready: Check
     /// To be run while the node serves; `nil` where it keeps no data.
     let disk: DiskProbe?
+    /// What the role does before its machine goes; `nil` where it does nothing.
+    let departing: Departing?
 
     /// - Parameter problem: What the role itself finds wrong; its disk is looked at besides.
     init(
         isOpen: @escaping @Sendable () async -> Bool, disk: DiskProbe? = nil,
-        problem: @escaping Check, unreadiness: @escaping Check
+        problem: @escaping Check, unreadiness: @escaping Check, departing: Departing? = nil
     ) {
         self.isOpen = isOpen
         self.disk = disk
+        self.departing = departing
         health = {
             if let problem = disk?.problem { return problem }
             return await problem()

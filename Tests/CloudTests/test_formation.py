@@ -1,0 +1,165 @@
+"""Ten processes find each other through each cloud's lists, and form one cluster."""
+
+import json
+import os
+import random
+import subprocess
+import time
+import unittest
+
+from cloud_cluster import CloudCluster, FakeCloud, instance
+from cluster import DSTNODE, http_get, plain_environment, wait_until
+from content import content
+
+
+class Formation(unittest.TestCase):
+    def setUp(self):
+        self.failed = True
+        self.fake = self.cluster = None
+
+    def tearDown(self):
+        if self.cluster:
+            self.cluster.close(keep=self.failed)
+        if self.fake:
+            self.fake.close()
+
+    def form(self, cloud, method=None, failures=()):
+        self.fake = FakeCloud(cloud)
+        self.cluster = CloudCluster(f"form-{cloud}", self.fake, method)
+        strangers = [
+            instance(cloud, "i-foreign", "127.0.7.200", "coordinator", cluster="another"),
+            instance(cloud, "i-stopped", "127.0.7.201", "coordinator", running=False),
+            instance(cloud, "i-silent", "127.0.7.202", "coordinator"),
+        ]
+        self.fake.state(
+            instances=self.cluster.instances() + strangers,
+            page_size=5,
+            empty_pages=1,
+            failures=list(failures),
+        )
+        order = list(self.cluster.nodes)
+        random.Random(cloud).shuffle(order)
+        for node in order:
+            node.start()
+        began = time.monotonic()
+        self.cluster.wait_ready()
+        print(f"      {cloud}: ready {time.monotonic() - began:.1f} s after the last start")
+        report = self.cluster.status()
+        self.assertEqual(len(report["nodes"]), 10)
+        s3 = self.cluster.s3()
+        s3.create_bucket(Bucket="formed")
+        body = content(cloud, 1 << 20)
+        s3.put_object(Bucket="formed", Key="k", Body=body)
+        got = self.cluster.s3(1).get_object(Bucket="formed", Key="k")["Body"].read()
+        self.assertEqual(got, body)
+
+    def test_aws(self):
+        """ten nodes form through AWS's list: pages, empty ones, strangers"""
+        self.form("aws")
+        self.failed = False
+
+    def test_gcp(self):
+        """ten nodes form through Google's list"""
+        self.form("gcp")
+        self.failed = False
+
+    def test_azure(self):
+        """ten nodes form through Azure's lists"""
+        self.form("azure")
+        self.failed = False
+
+    def test_failures(self):
+        """ten nodes form although the cloud fails, throttles and lets credentials expire"""
+        failures = [
+            {"path": "DescribeInstances", "status": 503, "code": "RequestLimitExceeded", "count": 6},
+            {"path": "/latest/api/token", "status": 503, "count": 4},
+            {"path": "DescribeInstances", "status": 400, "code": "RequestExpired", "count": 2},
+        ]
+        self.form("aws", failures=failures)
+        self.failed = False
+
+    def test_cloud_finds_out_where_it_is(self):
+        """DISCOVERY_METHOD=cloud finds out which cloud it is, and status stays well"""
+        self.form("gcp", method="cloud")
+        self.assertEqual(self.cluster.status_code(), 0)
+        self.failed = False
+
+    def test_the_last_list_lasts(self):
+        """a node comes back by the list on disk while the cloud is silent"""
+        self.form("aws")
+        self.fake.close()
+        node = self.cluster.of("storage")[0]
+        node.kill()
+        node.start()
+        self.cluster.wait_ready([node])
+        self.fake = None
+        self.failed = False
+
+
+class Discover(unittest.TestCase):
+    """`dstnode discover`, as somebody would who finds out why a node finds nobody."""
+
+    def setUp(self):
+        self.fake = FakeCloud("aws")
+
+    def tearDown(self):
+        self.fake.close()
+
+    def discover(self, *arguments, **settings):
+        return subprocess.run(
+            [DSTNODE, "discover", *arguments],
+            env={
+                **plain_environment(),
+                **self.fake.environment(),
+                "DISCOVERY_METHOD": "aws",
+                "CLUSTER_NAME": "cloud-test",
+                **settings,
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def test_peers_as_json(self):
+        """the list in JSON: address, role, zone, source"""
+        self.fake.state(
+            instances=[
+                instance("aws", "i-1", "10.0.0.1", "coordinator"),
+                instance("aws", "i-2", "10.0.0.2", "storage"),
+                instance("aws", "i-3", "10.0.0.3", "coordinator", running=False),
+            ]
+        )
+        answer = self.discover("--output", "json", DISCOVERY_PORT="9123")
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        peers = {peer["address"]: peer for peer in json.loads(answer.stdout)}
+        self.assertEqual(set(peers), {"10.0.0.1:9123", "10.0.0.2:9123"})
+        self.assertEqual(peers["10.0.0.1:9123"]["role"], "coordinator")
+        self.assertEqual(peers["10.0.0.1:9123"]["zone"], "eu-west-1a")
+        self.assertEqual(peers["10.0.0.1:9123"]["source"], "aws")
+
+    def test_missing_permission_is_named(self):
+        """a missing permission is named exactly"""
+        self.fake.state(
+            failures=[
+                {
+                    "path": "DescribeInstances",
+                    "status": 403,
+                    "code": "UnauthorizedOperation",
+                    "count": 100,
+                }
+            ]
+        )
+        answer = self.discover()
+        self.assertNotEqual(answer.returncode, 0)
+        self.assertIn("ec2:DescribeInstances", answer.stdout + answer.stderr)
+
+    def test_a_mistyped_name_is_refused_with_the_list(self):
+        """a mistyped plugin is refused with the list of what exists"""
+        answer = self.discover(DISCOVERY_METHOD="awz")
+        self.assertNotEqual(answer.returncode, 0)
+        for name in ("static", "dns", "aws", "gcp", "azure", "cloud"):
+            self.assertIn(name, answer.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
