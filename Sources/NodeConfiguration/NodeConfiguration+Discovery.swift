@@ -55,9 +55,40 @@ extension NodeConfiguration {
         return HostPort(text.replacing(".:", with: ":", maxReplacements: 1)) != nil
     }
 
+    /// Where peers are looked for, for tools that need nothing else of a node.
+    package struct DiscoveryPlan: Sendable {
+        package var discovery: Discovery
+        package var clusterName: String
+        package var seeds: [HostPort]
+    }
+
+    package var discoveryPlan: DiscoveryPlan {
+        DiscoveryPlan(discovery: discovery, clusterName: clusterName, seeds: seeds)
+    }
+
+    /// - Throws: ``ConfigurationProblems`` of these settings alone.
+    package static func loadDiscovery(
+        _ sources: ConfigurationSources
+    ) async throws -> DiscoveryPlan {
+        var reader = await SettingReader(sources)
+        let plan = DiscoveryPlan(
+            discovery: readDiscovery(&reader), clusterName: reader.label(.clusterName) ?? "",
+            seeds: reader.addresses(.seedNodes))
+        check(plan, &reader)
+        guard reader.problems.isEmpty else {
+            throw ConfigurationProblems(problems: reader.problems)
+        }
+        return plan
+    }
+
     func checkDiscovery(_ role: NodeRole, _ reader: inout SettingReader) {
-        let methods = discovery.methods
         checkSeeds(role, &reader)
+        Self.check(discoveryPlan, &reader)
+    }
+
+    private static func check(_ plan: DiscoveryPlan, _ reader: inout SettingReader) {
+        let (discovery, clusterName) = (plan.discovery, plan.clusterName)
+        let methods = discovery.methods
         if methods.contains(.dns) {
             reader.miss(
                 .discoveryDNSNames, "is not set, but DISCOVERY_METHOD names dns",
@@ -67,7 +98,7 @@ extension NodeConfiguration {
             reader.warn(
                 .discoveryDNSNames, "is not used", "add dns to DISCOVERY_METHOD or remove it")
         }
-        if methods.contains(where: \.isCloud), !Self.isTagValue(clusterName) {
+        if methods.contains(where: \.isCloud), !isTagValue(clusterName) {
             reader.refuse(
                 .clusterName,
                 "'\(clusterName)' can't be the value of a tag or label in every cloud",

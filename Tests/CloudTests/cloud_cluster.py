@@ -42,8 +42,8 @@ class FakeCloud:
             endpoints["GCE_METADATA_HOST"] = self.authority
         return endpoints
 
-    def state(self, **parts):
-        self._ask("PUT", "/-/state", parts)
+    def state(self, parts=None, **more):
+        self._ask("PUT", "/-/state", {**(parts or {}), **more})
 
     def requests(self):
         return self._ask("GET", "/-/requests")
@@ -71,6 +71,7 @@ def instance(cloud, name, address, role, cluster="cloud-test", running=True):
     tags = {"dst-cluster": cluster, "dst-role": role}
     if cloud == "aws":
         state = "running" if running else "stopped"
+        tags["aws:autoscaling:groupName"] = f"{cluster}-{role}"
         return {"id": name, "ip": address, "state": state, "zone": "eu-west-1a", "tags": tags}
     if cloud == "gcp":
         status = "RUNNING" if running else "TERMINATED"

@@ -32,10 +32,7 @@ class Departure(unittest.TestCase):
         ]
 
     def announce(self):
-        self.fake.state(
-            target_lifecycle_state="Terminated",
-            self="i-s4",
-        )
+        self.fake.state({"target_lifecycle_state": "Terminated", "self": "i-s4"})
 
     def report(self, label):
         nodes = self.cluster.status()["nodes"]

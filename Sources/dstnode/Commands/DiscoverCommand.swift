@@ -11,7 +11,7 @@ struct DiscoverCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "discover", abstract: "Ask the configured sources for peers, once.",
         discussion: """
-            Reads the node's settings and starts nothing. JSON is an array of peers on standard \
+            Reads the node's settings of discovery and starts nothing. JSON is an array of peers on standard \
             output; what is left out goes to standard error. Ends with 0 where every source \
             answered, with 1 otherwise.
             """)
@@ -30,13 +30,13 @@ struct DiscoverCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let configuration = try await flags.load().configuration
+        let plan = try await flags.loadDiscovery()
         let environment = ProcessInfo.processInfo.environment
         let plugins: [any DiscoveryPlugin]
         do {
             plugins = DiscoveryAssembly.plugins(
-                configuration,
-                clouds: try DiscoveryAssembly.clouds(configuration, environment: environment),
+                plan,
+                clouds: try DiscoveryAssembly.clouds(plan.discovery, environment: environment),
                 group: MultiThreadedEventLoopGroup.singleton, clocks: SystemClocks())
         } catch {
             Terminal.complain("\(error)")

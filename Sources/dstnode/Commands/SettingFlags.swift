@@ -112,8 +112,19 @@ struct SettingFlags: ParsableArguments {
     /// Reads flags, environment and YAML; says on standard error what is wrong and ends with
     /// `EX_CONFIG`.
     func load() async throws -> LoadedConfiguration {
+        try await refusing { try await NodeConfiguration.load($0) }
+    }
+
+    /// What concerns discovery alone.
+    func loadDiscovery() async throws -> NodeConfiguration.DiscoveryPlan {
+        try await refusing { try await NodeConfiguration.loadDiscovery($0) }
+    }
+
+    private func refusing<Loaded>(
+        _ load: (ConfigurationSources) async throws -> Loaded
+    ) async throws -> Loaded {
         do {
-            return try await NodeConfiguration.load(
+            return try await load(
                 ConfigurationSources(
                     flags: given, environment: ProcessInfo.processInfo.environment,
                     yamlPath: config ?? ProcessInfo.processInfo.environment["DST_CONFIG"],

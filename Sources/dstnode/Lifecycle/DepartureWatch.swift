@@ -20,18 +20,14 @@ struct DepartureWatch: Sendable {
 
     /// Until cancelled.
     func run() async {
-        var last = ""
+        var troubles = CloudTroubles(logger: logger)
         while !Task.isCancelled {
             do throws(CloudError) {
                 let notice = try await watch.look()
-                last = ""
+                troubles = CloudTroubles(logger: logger)
                 if let notice, notice.isFinal { return await leave(notice) }
             } catch {
-                // Once for each kind: without a metadata service this would fill the log.
-                if error.kind != last {
-                    logger.warning("the end of this machine can't be looked out for: \(error)")
-                    last = error.kind
-                }
+                troubles.say("the end of this machine can't be looked out for", error)
             }
             try? await Task.sleep(for: watch.pause)
         }
@@ -48,18 +44,23 @@ struct DepartureWatch: Sendable {
             ])
         let begun = clocks.monotonic
         var beatAt = begun
+        var answerAt = begun
         var answered = false
+        var troubles = CloudTroubles(logger: logger)
         while !Task.isCancelled {
             await node.depart(reason)
             let obstacle = await node.keepsIt()
-            if !answered, let result = decide(notice, obstacle, since: begun) {
-                answered = await answer(notice, result, obstacle)
+            let now = clocks.monotonic
+            if !answered, now >= answerAt, let result = decide(notice, obstacle, since: begun) {
+                answered = await answer(notice, result, obstacle, &troubles)
+                answerAt = MonotonicTime(
+                    milliseconds: now.milliseconds + DepartureLimits.answerPauseMilliseconds)
             }
             if !answered, let pause = watch.heartbeatPause,
                 clocks.monotonic.milliseconds - beatAt.milliseconds >= pause.milliseconds
             {
                 beatAt = clocks.monotonic
-                await heartbeat(notice)
+                await heartbeat(notice, &troubles)
             }
             try? await Task.sleep(for: DepartureLimits.pause)
         }
@@ -79,14 +80,15 @@ struct DepartureWatch: Sendable {
         return left < DepartureLimits.answerBeforeMilliseconds ? .unsafe : nil
     }
 
-    /// - Returns: Whether the cloud took it; else it is tried again in a second.
+    /// - Returns: Whether the cloud took it; else it is tried again.
     private func answer(
-        _ notice: LifecycleNotice, _ result: LifecycleResult, _ obstacle: String?
+        _ notice: LifecycleNotice, _ result: LifecycleResult, _ obstacle: String?,
+        _ troubles: inout CloudTroubles
     ) async -> Bool {
         do throws(CloudError) {
             try await watch.answer(notice, result)
         } catch {
-            logger.warning("the cloud could not be told that this machine may go: \(error)")
+            troubles.say("the cloud could not be told that this machine may go", error)
             return false
         }
         if let obstacle, result == .unsafe {
@@ -97,12 +99,28 @@ struct DepartureWatch: Sendable {
         return true
     }
 
-    private func heartbeat(_ notice: LifecycleNotice) async {
+    private func heartbeat(
+        _ notice: LifecycleNotice, _ troubles: inout CloudTroubles
+    ) async {
         do throws(CloudError) {
             try await watch.heartbeat(notice)
         } catch {
-            logger.warning("the cloud could not be asked for more time: \(error)")
+            troubles.say("the cloud could not be asked for more time", error)
         }
+    }
+}
+
+/// Says once of each kind what goes wrong: what is tried every few seconds would fill the log.
+private struct CloudTroubles {
+    let logger: Logger
+    private var last = ""
+
+    init(logger: Logger) { self.logger = logger }
+
+    mutating func say(_ what: String, _ error: CloudError) {
+        guard error.kind != last else { return }
+        last = error.kind
+        logger.warning("\(what): \(error); it is tried again")
     }
 }
 
@@ -113,6 +131,8 @@ enum DepartureLimits {
     static let detectionPause = Duration.seconds(30)
     /// From the notice to the first answer.
     static let settleMilliseconds: UInt64 = 10_000
+    /// Between two tries to answer.
+    static let answerPauseMilliseconds: UInt64 = 5_000
     /// An answer is given this long before the machine goes anyway.
     static let answerBeforeMilliseconds: Int64 = 20_000
     /// Longer than any cloud waits (AWS: 48 h).

@@ -9,22 +9,22 @@ enum DiscoveryAssembly {
     /// - Parameter environment: For the endpoints of clouds.
     /// - Throws: `CloudError.badEndpoint`.
     static func clouds(
-        _ configuration: NodeConfiguration, environment: [String: String]
+        _ discovery: NodeConfiguration.Discovery, environment: [String: String]
     ) throws -> CloudClients {
         CloudClients(
             shell: CloudShell(endpoints: try CloudEndpoints(environment: environment)),
-            azureClientID: configuration.discovery.azureClientID)
+            azureClientID: discovery.azureClientID)
     }
 
     static func plugins(
-        _ configuration: NodeConfiguration, clouds: CloudClients, group: any EventLoopGroup,
+        _ plan: NodeConfiguration.DiscoveryPlan, clouds: CloudClients, group: any EventLoopGroup,
         clocks: any Clocks
     ) -> [any DiscoveryPlugin] {
-        let discovery = configuration.discovery
-        let (cluster, port) = (configuration.clusterName, discovery.port)
+        let discovery = plan.discovery
+        let (cluster, port) = (plan.clusterName, discovery.port)
         return discovery.methods.map { method -> any DiscoveryPlugin in
             switch method {
-            case .static: StaticDiscovery(seeds: configuration.seeds)
+            case .static: StaticDiscovery(seeds: plan.seeds)
             case .dns:
                 DNSDiscovery(
                     names: discovery.dnsNames.compactMap { DNSDiscoveryName($0) },

@@ -70,10 +70,11 @@ struct NodeBase: Sendable {
                 addressOf: { addresses.address(of: $0) }))
         server = WireServer(certificates: certificates, logger: logger, cluster: cluster)
         metrics = MetricRegistry(node: configuration.label)
-        clouds = try DiscoveryAssembly.clouds(configuration, environment: environment)
+        clouds = try DiscoveryAssembly.clouds(
+            configuration.discovery, environment: environment)
         let candidates = Candidates(
             plugins: DiscoveryAssembly.plugins(
-                configuration, clouds: clouds, group: group, clocks: clocks),
+                configuration.discoveryPlan, clouds: clouds, group: group, clocks: clocks),
             path: directory.path(of: "candidates.json"), logger: logger, clocks: clocks)
         self.candidates = candidates
         metrics.add { DiscoveryAssembly.samples(candidates.report) }
