@@ -33,7 +33,8 @@ import Testing
         #expect(await detected(gcp: google) == .success(.gcp))
         #expect(await detected(azure: .text(Self.azureDocument)) == .success(.azure))
         #expect(
-            await detected(aws: .text("AQAEAFAKE=="), gcp: google) == .failure(.ambiguous([.aws, .gcp])))
+            await detected(aws: .text("AQAEAFAKE=="), gcp: google)
+                == .failure(.ambiguous([.aws, .gcp])))
         #expect(await detected() == .failure(.noCloud))
     }
 

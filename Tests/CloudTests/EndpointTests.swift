@@ -16,7 +16,9 @@ import Testing
             endpoints.awsSecrets("cn-north-1").host == "secretsmanager.cn-north-1.amazonaws.com.cn")
     }
 
-    @Test(arguments: ["127.0.0.1:5000", "http://", "http://a/b", "ftp://a", "http://a:0", "http://a b"])
+    @Test(arguments: [
+        "127.0.0.1:5000", "http://", "http://a/b", "ftp://a", "http://a:0", "http://a b",
+    ])
     func `what is no endpoint is refused`(text: String) {
         #expect(throws: CloudError.badEndpoint(name: "DST_AWS_EC2_ENDPOINT", value: text)) {
             try CloudEndpoints(environment: ["DST_AWS_EC2_ENDPOINT": text])

@@ -173,7 +173,8 @@ import Testing
     }
 
     @Test func `a reply has limits`() async throws {
-        let fake = try FakeCloud("aws", state: #"{"role": "\#(String(repeating: "r", count: 9000))"}"#)
+        let fake = try FakeCloud(
+            "aws", state: #"{"role": "\#(String(repeating: "r", count: 9000))"}"#)
         let base = try #require(CloudEndpoint(fake.endpoint))
         let long = CloudRequest("GET", base, "/-/state", replyBytesMax: 1000)
         let tooLong = await error {

@@ -34,10 +34,12 @@ import Testing
         #expect(reply.answers[1].name == DNSName("b.example"))
     }
 
-    @Test(arguments: [
-        // To itself, forward, to each other, beyond the end.
-        [0xC0, 26], [0xC0, 40], [0xC0, 27], [0xFF, 0xFF], [0x40, 0], [0x80, 0], [63], [],
-    ] as [[UInt8]]) func `pointers that lead nowhere are refused`(name: [UInt8]) {
+    @Test(
+        arguments: [
+            // To itself, forward, to each other, beyond the end.
+            [0xC0, 26], [0xC0, 40], [0xC0, 27], [0xFF, 0xFF], [0x40, 0], [0x80, 0], [63], [],
+        ] as [[UInt8]]) func `pointers that lead nowhere are refused`(name: [UInt8])
+    {
         let bytes = header(answers: 1) + asked + name
         #expect(DNSMessage.parse(bytes) == nil)
         #expect(DNSMessage.parse(bytes + [0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 1, 2, 3, 4]) == nil)
@@ -58,9 +60,11 @@ import Testing
         #expect(reader.name() == nil)
     }
 
-    @Test(arguments: [
-        0x0180, 0x8980, 0x9180,
-    ] as [UInt16]) func `what is no reply is dropped`(flags: UInt16) {
+    @Test(
+        arguments: [
+            0x0180, 0x8980, 0x9180,
+        ] as [UInt16]) func `what is no reply is dropped`(flags: UInt16)
+    {
         // Other opcodes and questions are none of ours.
         #expect(DNSMessage.parse(header(flags: flags) + asked) == nil)
     }
@@ -94,13 +98,16 @@ import Testing
         #expect(DNSName("A.Example.") == DNSName("a.example"))
     }
 
-    @Test(arguments: [
-        ([0xFD, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], "fd00::1"),
-        ([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], "::1"),
-        ([UInt8](repeating: 0, count: 16), "::"),
-        ([0x20, 1, 0xD, 0xB8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1], "2001:db8:0:1::1"),
-        ([0, 1, 0, 0, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 0], "1:0:2:3:4:5:6:0"),
-    ] as [([UInt8], String)]) func `IPv6 is written as RFC 5952 says`(bytes: [UInt8], text: String)
+    @Test(
+        arguments: [
+            ([0xFD, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], "fd00::1"),
+            ([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], "::1"),
+            ([UInt8](repeating: 0, count: 16), "::"),
+            ([0x20, 1, 0xD, 0xB8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1], "2001:db8:0:1::1"),
+            ([0, 1, 0, 0, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 0], "1:0:2:3:4:5:6:0"),
+        ] as [([UInt8], String)]) func `IPv6 is written as RFC 5952 says`(
+            bytes: [UInt8], text: String
+        )
     {
         #expect(IPv6Text.text(bytes) == text)
     }

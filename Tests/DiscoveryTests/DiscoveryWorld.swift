@@ -89,7 +89,8 @@ struct DNSZone: Sendable {
                 answers += record(at, 1, text.split(separator: ".").map { UInt8($0)! })
             case .srv(let target, let port) where type == 33:
                 answers += record(
-                    at, 33, [0, 1, 0, 1, UInt8(port >> 8), UInt8(port & 255)] + Self.encoded(target))
+                    at, 33,
+                    [0, 1, 0, 1, UInt8(port >> 8), UInt8(port & 255)] + Self.encoded(target))
             default: continue
             }
             count += 1
@@ -102,7 +103,9 @@ struct DNSZone: Sendable {
             let data = [UInt8](repeating: 0, count: 18) + Self.big(negativeTTL)
             authority += [0, UInt8(data.count)] + data
         }
-        return Array(query[0..<2]) + [isTruncated ? 0x83 : 0x81, 0x80 | code, 0, 1, 0, UInt8(count)]
+        return Array(query[0..<2]) + [
+            isTruncated ? 0x83 : 0x81, 0x80 | code, 0, 1, 0, UInt8(count),
+        ]
             + [0, count == 0 ? 1 : 0, 0, 0] + question + answers + authority
     }
 

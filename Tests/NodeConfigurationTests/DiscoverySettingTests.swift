@@ -54,8 +54,14 @@ private func problems(_ more: [String: String]) async throws -> [String] {
             "'_dst._tcp.x:9000' is neither"
         ),
         (["DISCOVERY_METHOD": "aws", "CLUSTER_NAME": "Prod*"], "CLUSTER_NAME: 'Prod*' is not a"),
-        (["DISCOVERY_METHOD": "gcp", "CLUSTER_NAME": "Prod"], "'Prod' can't be the value of a tag"),
-        (["DISCOVERY_METHOD": "gcp", "DISCOVERY_PORT": "0"], "'0' is not a number from 1 to 65535"),
+        (
+            ["DISCOVERY_METHOD": "gcp", "CLUSTER_NAME": "Prod"],
+            "'Prod' can't be the value of a tag"
+        ),
+        (
+            ["DISCOVERY_METHOD": "gcp", "DISCOVERY_PORT": "0"],
+            "'0' is not a number from 1 to 65535"
+        ),
         (["DISCOVERY_METHOD": "aws", "LIFECYCLE": "asw"], "did you mean aws?"),
         (["DISCOVERY_METHOD": "static"], "SEED_NODES: is not set"),
         (["DST_AWS_EC3_ENDPOINT": "x"], "did you mean DST_AWS_EC2_ENDPOINT?"),

@@ -23,6 +23,8 @@ import Testing
                 "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/ec2/"
                     + "aws4_request, SignedHeaders=content-type;host;x-amz-content-sha256;"
                     + "x-amz-date, Signature=") == true)
-        #expect(authorization?.suffix(64) == "9f1e2a70790802540ee024ef3aa813cd8151cb4a9ada5c70da87821300edd03a")
+        #expect(
+            authorization?.suffix(64)
+                == "9f1e2a70790802540ee024ef3aa813cd8151cb4a9ada5c70da87821300edd03a")
     }
 }
