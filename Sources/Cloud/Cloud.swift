@@ -20,8 +20,8 @@ package struct CloudIdentity: Sendable, Equatable {
     /// What life-cycle notices and people call it; on AWS the id.
     package var instanceName: String
     package var region: String
-    /// AWS: `eu-west-1a`. Google: `europe-west1-b`. Azure: region and number (`westeurope-1`), since
-    /// a number alone means nothing; the region where the VM is in no zone.
+    /// AWS: `eu-west-1a`. Google: `europe-west1-b`. Azure: region and number (`westeurope-1`): a
+    /// number alone means nothing; the region where the VM is in no zone.
     package var zone: String
     /// `nil` where the metadata service names none.
     package var address: String?
@@ -65,7 +65,7 @@ package struct CloudInstance: Sendable, Equatable {
     /// Private addresses, the first interface's IPv4 address first. Empty while it has none.
     package var addresses: [String]
     package var zone: String?
-    /// Tags or labels that start with `dst-` or `aws:autoscaling:`; others are none of our business.
+    /// Tags or labels that start with `dst-` or `aws:autoscaling:`; others are no business of ours.
     package var tags: [String: String]
 
     package init(

@@ -22,10 +22,9 @@ enum JSONReply {
 
     /// A time as in `2026-11-26T12:00:00Z`, with or without fractions of a second.
     static func seconds(_ text: String) -> Int64? {
-        let plain = try? Date(text, strategy: .iso8601)
+        let fractional = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
         let date =
-            plain
-            ?? (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
+            (try? Date(text, strategy: .iso8601)) ?? (try? Date(text, strategy: fractional))
         return date.map { Int64($0.timeIntervalSince1970) }
     }
 }

@@ -10,9 +10,9 @@ package struct XMLElement: Equatable, Sendable {
     package func text(of name: String) -> String? { child(name)?.text }
 }
 
-/// Reads the documents of S3 requests, and of AWS's answers. No entities but the five of XML and character
-/// references, no document types, no processing instructions but the declaration: so nothing can
-/// expand or reach outside. Depth, elements and size are limited.
+/// Reads the documents of S3 requests, and of AWS's answers. No entities but the five of XML and
+/// character references, no document types, no processing instructions but the declaration: so
+/// nothing can expand or reach outside. Depth, elements and size are limited.
 package struct XMLReader {
     private let bytes: [UInt8]
     private var position = 0

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Cloud
 
-/// EC2 as a scripted transport: the metadata service always answers, `ec2` answers DescribeInstances.
+/// EC2 as a scripted transport: the metadata service always answers, `ec2` the rest.
 private func world(
     _ ec2: @escaping @Sendable (CloudRequest, Int) -> CloudReply
 ) -> CloudWorld {

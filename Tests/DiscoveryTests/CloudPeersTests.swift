@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct CloudPeersTests {
     private func instance(
-        _ name: String, _ state: CloudInstance.State = .running, _ addresses: [String],
+        _ name: String, _ addresses: [String], state: CloudInstance.State = .running,
         role: String? = nil
     ) -> CloudInstance {
         CloudInstance(
@@ -18,9 +18,10 @@ import Testing
         var list = CloudInstanceList()
         list.instances = [
             instance("a", ["10.0.0.1"], role: "coordinator"), instance("b", ["fd00::1", "x"]),
-            instance("c", .pending, []), instance("d", .gone("stopped"), ["10.0.0.4"]),
+            instance("c", [], state: .pending),
+            instance("d", ["10.0.0.4"], state: .gone("stopped")),
             instance("e", ["10.0.0.5"], role: "boss"), instance("f", ["10.0.0.1"]),
-            instance("g", ["10.0.0.1:22"]), instance("h", .pending, ["10.0.0.8"]),
+            instance("g", ["10.0.0.1:22"]), instance("h", ["10.0.0.8"], state: .pending),
         ]
         let found = CloudPeers.discovered(list, port: 9000, source: "aws")
         #expect(

@@ -3,7 +3,8 @@ import S3
 
 /// Virtual machines and their network interfaces of one resource group (Azure Resource Manager;
 /// `Microsoft.Compute/virtualMachines` 2024-07-01, `Microsoft.Network/networkInterfaces`
-/// 2024-05-01). Flexible scale sets list their machines here; Uniform ones don't, and are not served.
+/// 2024-05-01). Flexible scale sets list their machines here; Uniform ones don't, and are not
+/// served.
 enum AzureMachines {
     static let machinesPermission = "Microsoft.Compute/virtualMachines/read"
     static let interfacesPermission = "Microsoft.Network/networkInterfaces/read"

@@ -15,8 +15,8 @@ package struct DNSName: Hashable, Sendable, CustomStringConvertible {
         self.labels = labels.map { $0.map(Self.lower) }
     }
 
-    /// Reads `a.example.com`, with or without a dot at its end. Only what host and service names are
-    /// made of: letters, digits, `-` and `_`.
+    /// Reads `a.example.com`, with or without a dot at its end: letters, digits, `-` and `_`, as in
+    /// names of hosts and services.
     package init?(_ text: some StringProtocol) {
         let plain = Substring(text.hasSuffix(".") ? text.dropLast() : text[...])
         guard !plain.isEmpty, plain.utf8.allSatisfy({ Self.isNameByte($0) || $0 == Self.dot })
