@@ -1,5 +1,6 @@
 import Cloud
 import Core
+import NIOCore
 
 /// Turns a cloud's list of machines into peers.
 enum CloudPeers {
@@ -54,6 +55,7 @@ enum CloudPeers {
     }
 
     static func address(_ host: String, port: Int) -> HostPort? {
+        guard (try? SocketAddress(ipAddress: host, port: port)) != nil else { return nil }
         let text = host.contains(":") ? "[\(host)]" : host
         guard let parsed = HostPort(text, defaultPort: port), parsed.host == host else {
             return nil

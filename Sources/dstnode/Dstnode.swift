@@ -8,9 +8,9 @@ struct Dstnode: AsyncParsableCommand {
         abstract: "A distributed, S3-compatible object store.",
         subcommands: [
             StartCommand.self, ConfigCommand.self, StatusCommand.self, KeyCommand.self,
-            DiscoverCommand.self, SecretCommand.self, HealthCommand.self, BenchCommand.self,
-            ProveCommand.self, SimulateCommand.self,
-            DevCommand.self,
+            TokenCommand.self, NodeCommand.self, DrainCommand.self, DiscoverCommand.self,
+            SecretCommand.self, HealthCommand.self, BenchCommand.self, ProveCommand.self,
+            SimulateCommand.self, DevCommand.self,
         ])
 
     static func main() async {

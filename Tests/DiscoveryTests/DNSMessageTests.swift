@@ -55,8 +55,8 @@ import Testing
             last = at
         }
         #expect(DNSMessage.parse(bytes) == nil)
-        var reader = DNSReader(bytes: [0, 0xC0, 0, 0xC0, 1])
-        _ = reader.number()
+        // One that points at itself.
+        var reader = DNSReader(bytes: [0xC0, 0])
         #expect(reader.name() == nil)
     }
 

@@ -175,7 +175,7 @@ private enum JoinTokenText {
         ("DST_NODE_TYPE", "did you mean NODE_TYPE? Settings have no prefix"),
         ("DST_CLUSTER_SECRT_FILE", "did you mean CLUSTER_SECRET_FILE? Settings have no prefix"),
         ("DST_CONFG", "did you mean DST_CONFIG?"),
-        ("DST_AWS_EC2_ENDPOINT", "remove it; see docs/CONFIGURATION.md for all settings"),
+        ("DST_FAR_FROM_ALL", "remove it; see docs/CONFIGURATION.md for all settings"),
     ])
     func `an unknown variable with our prefix is refused`(
         name: String, advice: String

@@ -11,8 +11,8 @@ struct DiscoverCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "discover", abstract: "Ask the configured sources for peers, once.",
         discussion: """
-            Reads the node's settings of discovery and starts nothing. JSON is an array of peers on standard \
-            output; what is left out goes to standard error. Ends with 0 where every source \
+            Reads the node's settings of discovery and starts nothing. JSON is an array of \
+            peers on standard output; what is left out goes to standard error. Ends with 0 where every source \
             answered, with 1 otherwise.
             """)
 
