@@ -34,13 +34,13 @@ Loader.add_multi_constructor("!", function)
 
 def reads(policy):
     """ARNs of the secrets that a policy lets a role read."""
-    # moto hands the documents of stacks out as the text of Python values.
+    # moto hands the documents of stacks out as the text of Python values, and what is left out as None.
     if isinstance(policy, str):
         policy = ast.literal_eval(policy)
     return [
         arn
         for statement in policy["Statement"]
-        if "secretsmanager:GetSecretValue" in statement["Action"]
+        if statement and "secretsmanager:GetSecretValue" in statement["Action"]
         for arn in statement["Resource"]
     ]
 
