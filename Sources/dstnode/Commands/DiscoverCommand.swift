@@ -12,8 +12,8 @@ struct DiscoverCommand: AsyncParsableCommand {
         commandName: "discover", abstract: "Ask the configured sources for peers, once.",
         discussion: """
             Reads the node's settings of discovery and starts nothing. JSON is an array of \
-            peers on standard output; what is left out goes to standard error. Ends with 0 where every source \
-            answered, with 1 otherwise.
+            peers on standard output; what is left out goes to standard error. Ends with 0 \
+            where every source answered, with 1 otherwise.
             """)
 
     enum Output: String, ExpressibleByArgument, CaseIterable { case text, json }
