@@ -50,7 +50,8 @@ enum AWSMetadata {
     }
 
     private struct Grant: Decodable {
-        let code: String
+        /// Not every service that speaks this protocol names it.
+        let code: String?
         let accessKey: String?
         let secret: String?
         let token: String?
@@ -69,8 +70,8 @@ enum AWSMetadata {
         _ reply: CloudReply, _ host: String
     ) throws(CloudError) -> AWSCredentials {
         let grant = try JSONReply.decode(Grant.self, reply, from: host)
-        guard grant.code == "Success" else {
-            throw .noIdentity(.aws, detail: Words.short(grant.code))
+        if let code = grant.code, code != "Success" {
+            throw .noIdentity(.aws, detail: Words.short(code))
         }
         guard let key = grant.accessKey, let secret = grant.secret, let token = grant.token,
             let seconds = grant.expiration.flatMap(JSONReply.seconds)
