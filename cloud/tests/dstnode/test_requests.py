@@ -1,10 +1,9 @@
 """Holds the requests that dstnode sends against the providers' own descriptions of their APIs.
 
-    DST_TEST_NODE=/path/to/dstnode python3 Tests/CloudTests/requests_test.py
-
-Each part skips itself where its package is missing: boto3 (botocore's serializer and signer),
-google-api-python-client (its static discovery document), azure-mgmt-compute and
-azure-mgmt-network (their operations and models).
+They are botocore's serializer and signer, the static discovery document in
+google-api-python-client, and the operations and models of azure-mgmt-compute and azure-mgmt-network.
+DSTNODE is the program. Each part skips itself where its package is missing; cloud/tests/check installs
+all of them.
 """
 
 import hashlib
@@ -21,7 +20,7 @@ from unittest import mock
 from urllib.parse import parse_qsl
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE / "fakes"))
+sys.path.insert(0, str(HERE.parents[2] / "Tests" / "CloudTests" / "fakes"))
 sys.dont_write_bytecode = True
 
 import fake_aws  # noqa: E402
@@ -29,7 +28,7 @@ import fake_azure  # noqa: E402
 import fake_gcp  # noqa: E402
 import fake_server  # noqa: E402
 
-NODE = os.environ.get("DST_TEST_NODE") or str(HERE.parents[1] / ".build/debug/dstnode")
+NODE = os.environ.get("DSTNODE", "")
 
 
 def has(module):
@@ -46,7 +45,7 @@ def run(*arguments, **environment):
                           env={**base, **environment}, check=False)
 
 
-@unittest.skipUnless(os.access(NODE, os.X_OK), f"{NODE} is not built")
+@unittest.skipUnless(NODE, "DSTNODE is not set: there is no dstnode to ask with")
 class Recorded(unittest.TestCase):
     def discover(self, fake, method, environment, state):
         fake.state.update(state)
