@@ -1,15 +1,24 @@
 import Core
 
-/// Signs requests as a client does: for tests, `dstnode bench` and the command line.
+/// Signs requests as a client does: for tests, `dstnode bench`, the command line, and what a node
+/// asks AWS.
 package struct SigV4Signer: Sendable {
     package let accessKey: String
     package let secret: String
     package let region: String
+    package let service: String
 
-    package init(accessKey: String, secret: String, region: String) {
+    /// - Parameter service: Others than `s3` encode the path twice ("Create a signed AWS API
+    ///   request", step 1): good for them where the path needs no encoding, such as `/`.
+    package init(accessKey: String, secret: String, region: String, service: String = "s3") {
         self.accessKey = accessKey
         self.secret = secret
         self.region = region
+        self.service = service
+    }
+
+    private func scope(_ timestamp: String) -> CredentialScope {
+        CredentialScope(date: String(timestamp.prefix(8)), region: region, service: service)
     }
 
     /// Adds `x-amz-date`, `x-amz-content-sha256` and `authorization` to the head. All its headers
@@ -22,7 +31,7 @@ package struct SigV4Signer: Sendable {
     package func sign(_ head: inout S3RequestHead, payload: String, now: WallTime) -> ChunkSigning {
         precondition(head.headers.has("host"), "the host is always signed")
         let timestamp = ISODate.formatBasic(now)
-        let scope = CredentialScope(date: String(timestamp.prefix(8)), region: region)
+        let scope = scope(timestamp)
         head.headers.append("x-amz-date", timestamp)
         head.headers.append("x-amz-content-sha256", payload)
         let names = Set(head.headers.map(\.name)).sorted()
@@ -39,7 +48,7 @@ package struct SigV4Signer: Sendable {
     package func presign(_ head: inout S3RequestHead, seconds: Int, now: WallTime) {
         precondition(head.headers.has("host"), "the host is always signed")
         let timestamp = ISODate.formatBasic(now)
-        let scope = CredentialScope(date: String(timestamp.prefix(8)), region: region)
+        let scope = scope(timestamp)
         let names = Set(head.headers.map(\.name)).sorted()
         let parameters = [
             ("X-Amz-Algorithm", SigV4Claim.algorithm),

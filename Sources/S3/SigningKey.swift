@@ -1,19 +1,22 @@
 import Core
 import Synchronization
 
-/// For what a signature is good: one day, one region, the service `s3`.
+/// For what a signature is good: one day, one region, one service.
 package struct CredentialScope: Hashable, Sendable {
     /// Eight digits.
     package let date: String
     package let region: String
+    /// `s3`, or another of AWS: `ec2`.
+    package let service: String
 
-    package init(date: String, region: String) {
+    package init(date: String, region: String, service: String = "s3") {
         self.date = date
         self.region = region
+        self.service = service
     }
 
     /// `20130524/us-east-1/s3/aws4_request`
-    package var text: String { "\(date)/\(region)/s3/aws4_request" }
+    package var text: String { "\(date)/\(region)/\(service)/aws4_request" }
 }
 
 /// The secret of an access key, bound to a scope by four HMACs.
@@ -25,7 +28,7 @@ package struct SigningKey: Sendable {
     package init(secret: String, scope: CredentialScope) {
         var key = HMACSHA256.of(scope.date.utf8, key: Array("AWS4\(secret)".utf8))
         key = HMACSHA256.of(scope.region.utf8, key: key)
-        key = HMACSHA256.of("s3".utf8, key: key)
+        key = HMACSHA256.of(scope.service.utf8, key: key)
         bytes = HMACSHA256.of("aws4_request".utf8, key: key)
     }
 

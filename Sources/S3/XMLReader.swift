@@ -1,4 +1,4 @@
-/// An element of a document that a client sent: its name without prefix, text or children.
+/// An element of a document that was sent to us: its name without prefix, text or children.
 /// Attributes are read and dropped: S3's documents carry none that matter.
 package struct XMLElement: Equatable, Sendable {
     package let name: String
@@ -10,29 +10,56 @@ package struct XMLElement: Equatable, Sendable {
     package func text(of name: String) -> String? { child(name)?.text }
 }
 
-/// Reads the small documents of S3 requests. No entities but the five of XML and character
-/// references, no document types, no processing instructions but the declaration: so nothing can
-/// expand or reach outside. Depth, elements and size are limited.
+/// Reads the documents of S3 requests, and of AWS's answers. No entities but the five of XML and
+/// character references, no document types, no processing instructions but the declaration: so
+/// nothing can expand or reach outside. Depth, elements and size are limited.
 package struct XMLReader {
     private let bytes: [UInt8]
     private var position = 0
     private var elementCount = 0
+    private let elementsMax: Int
+    private let kept: Set<[UInt8]>?
 
+    /// What a document may be at most.
+    package struct Bounds: Sendable {
+        package let bytesMax: Int
+        package let elementsMax: Int
+
+        package init(bytesMax: Int, elementsMax: Int) {
+            self.bytesMax = bytesMax
+            self.elementsMax = elementsMax
+        }
+
+        /// S3's requests.
+        package static let request = Bounds(
+            bytesMax: S3Limits.xmlBytesMax, elementsMax: S3Limits.xmlElementsMax)
+    }
+
+    /// - Parameter keeping: Names of the elements that matter; others are checked and dropped with
+    ///   everything inside, so that a long answer costs what is wanted of it. `nil`: all.
     /// - Returns: The root element.
     /// - Throws: `MalformedXML`.
-    package static func read(_ bytes: [UInt8]) throws(S3Error) -> XMLElement {
-        guard bytes.count <= S3Limits.xmlBytesMax else { throw malformed }
+    package static func read(
+        _ bytes: [UInt8], within bounds: Bounds = .request, keeping: Set<String>? = nil
+    ) throws(S3Error) -> XMLElement {
+        guard bytes.count <= bounds.bytesMax else { throw malformed }
         guard String(validating: bytes, as: UTF8.self) != nil else { throw malformed }
-        var reader = XMLReader(bytes: bytes)
+        var reader = XMLReader(
+            bytes: bytes, elementsMax: bounds.elementsMax,
+            kept: keeping.map { names in Set(names.map { Array($0.utf8) }) })
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { reader.position = 3 }
         try reader.skipMiscellany(allowsDeclaration: true)
-        let root = try reader.element(depth: 1)
+        guard let root = try reader.element(depth: 1, isKept: true) else { throw malformed }
         try reader.skipMiscellany(allowsDeclaration: false)
         guard reader.position == bytes.count else { throw malformed }
         return root
     }
 
-    private init(bytes: [UInt8]) { self.bytes = bytes }
+    private init(bytes: [UInt8], elementsMax: Int, kept: Set<[UInt8]>?) {
+        self.bytes = bytes
+        self.elementsMax = elementsMax
+        self.kept = kept
+    }
 
     static let malformed = S3Error(.malformedXML)
 
@@ -74,14 +101,19 @@ package struct XMLReader {
         }
     }
 
-    private mutating func element(depth: Int) throws(S3Error) -> XMLElement {
+    /// - Parameter isKept: False inside an element that is dropped.
+    /// - Returns: `nil` for one that is dropped.
+    private mutating func element(depth: Int, isKept: Bool) throws(S3Error) -> XMLElement? {
         elementCount += 1
-        guard depth <= S3Limits.xmlDepthMax, elementCount <= S3Limits.xmlElementsMax else {
+        guard depth <= S3Limits.xmlDepthMax, elementCount <= elementsMax else {
             throw Self.malformed
         }
         try take("<")
         let qualifiedName = try name()
-        var element = XMLElement(name: Self.withoutPrefix(qualifiedName))
+        let plainName = Self.withoutPrefix(qualifiedName)
+        let isKept = isKept && (depth == 1 || kept?.contains(Array(plainName)) ?? true)
+        var element =
+            isKept ? XMLElement(name: String(decoding: plainName, as: UTF8.self)) : nil
         if try skipAttributes() { return element }
         try content(of: &element, depth: depth)
         try take("</")
@@ -91,9 +123,9 @@ package struct XMLReader {
         return element
     }
 
-    private static func withoutPrefix(_ name: ArraySlice<UInt8>) -> String {
+    private static func withoutPrefix(_ name: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         let start = name.firstIndex(of: UInt8(ascii: ":")).map { $0 + 1 } ?? name.startIndex
-        return String(decoding: name[start...], as: UTF8.self)
+        return name[start...]
     }
 
     private mutating func name() throws(S3Error) -> ArraySlice<UInt8> {
@@ -135,14 +167,14 @@ package struct XMLReader {
     }
 
     /// Up to the `</` of the element itself.
-    private mutating func content(of element: inout XMLElement, depth: Int) throws(S3Error) {
+    private mutating func content(of element: inout XMLElement?, depth: Int) throws(S3Error) {
         var text: [UInt8] = []
         while let byte = next {
             switch byte {
             case UInt8(ascii: "&"): try reference(into: &text)
             case UInt8(ascii: "<"):
                 if isAt("</") {
-                    element.text = String(decoding: text, as: UTF8.self)
+                    element?.text = String(decoding: text, as: UTF8.self)
                     return
                 }
                 if isAt("<!--") {
@@ -153,7 +185,8 @@ package struct XMLReader {
                     try skip(to: "]]>")
                     text += bytes[start..<(position - 3)]
                 } else {
-                    element.children.append(try self.element(depth: depth + 1))
+                    let child = try self.element(depth: depth + 1, isKept: element != nil)
+                    if let child { element?.children.append(child) }
                 }
             default:
                 text.append(byte)

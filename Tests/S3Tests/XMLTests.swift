@@ -38,6 +38,18 @@ import Testing
         #expect(code { _ = try XMLReader.read([0x3C, 0xFF, 0x3E]) } == .malformedXML)
     }
 
+    @Test func `what does not matter is checked and dropped`() throws {
+        let text = "<a><x>1<b>2</b></x><c><b>3</b><y><![CDATA[<]]></y></c></a>"
+        let root = try XMLReader.read(Array(text.utf8), keeping: ["b", "c"])
+        #expect(root.children.map(\.name) == ["c"])
+        #expect(root.child("c")?.children.map(\.text) == ["3"])
+        let broken = "<a><x>1<b>2</x></a>"
+        #expect(
+            code { _ = try XMLReader.read(Array(broken.utf8), keeping: ["b"]) } == .malformedXML)
+        let bounds = XMLReader.Bounds(bytesMax: 100, elementsMax: 2)
+        #expect(code { _ = try XMLReader.read(Array(text.utf8), within: bounds) } == .malformedXML)
+    }
+
     @Test(arguments: 0..<300 as Range<UInt64>)
     func `no bytes crash the reader`(seed: UInt64) {
         var random = SeededRandom(seed: seed)
