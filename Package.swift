@@ -19,7 +19,8 @@ func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(
         name: name + "Tests", dependencies: dependencies,
-        exclude: name == "Raft" ? ["Scripts"] : [], swiftSettings: settings)
+        exclude: name == "Raft" ? ["Scripts"] : name == "Cloud" ? ["fakes"] : [],
+        swiftSettings: settings)
 }
 
 let nioCore = product("NIOCore", "swift-nio")
@@ -96,7 +97,8 @@ let package = Package(
                 "Core", "Messages", nioCore, nioPosix, nioSSL, nioTLS, protobuf, crypto, x509,
                 asn1, logging, collections,
             ]),
-        module("Discovery", ["Core", logging]),
+        module("Cloud", ["Core", "S3", asyncHTTPClient, nioCore, nioHTTP1]),
+        module("Discovery", ["Core", "Cloud", nioCore, nioPosix, logging]),
 
         // 2: what is on disk.
         module("RaftLog", ["Core", "Raft"]),
@@ -139,7 +141,7 @@ let package = Package(
             name: "dstnode",
             dependencies: [
                 "Core", "Messages", "Raft", "Catalogue", "ChunkStore", "Wire", "ClusterView",
-                "Discovery",
+                "Cloud", "Discovery",
                 "Gateway", "Coordinator", "StorageNode", "Simulation", "S3", "NodeConfiguration",
                 "AdminAPI", argumentParser,
                 asyncHTTPClient, histogram, lifecycle, unixSignals, logging, metrics,
@@ -154,7 +156,8 @@ let package = Package(
         tests(
             "Wire",
             ["Wire", "Core", "Messages", nioEmbedded, nioCore, nioPosix, nioSSL, nioTLS, logging]),
-        tests("Discovery", ["Discovery", logging]),
+        tests("Cloud", ["Cloud", "Core", "S3", nioCore, nioPosix, nioHTTP1]),
+        tests("Discovery", ["Discovery", "Cloud", "Core", nioCore, nioPosix, logging]),
         tests("RaftLog", ["RaftLog"]),
         tests("ChunkStore", ["ChunkStore"]),
         tests("Catalogue", ["Catalogue"]),

@@ -1,0 +1,6 @@
+import Cloud
+import Testing
+
+@Suite struct LimitTests {
+    @Test func `limits fit each other`() { CloudLimits.check() }
+}
