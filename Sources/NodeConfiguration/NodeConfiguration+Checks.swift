@@ -15,23 +15,10 @@ extension NodeConfiguration {
         }
     }
 
-    static func checkDiscovery(_ reader: inout SettingReader) {
-        guard let text = reader.text(.discoveryMethod) else { return }
-        switch text.lowercased() {
-        case "static": break
-        case "dns", "aws", "gcp", "azure":
-            reader.refuse(
-                .discoveryMethod, "'\(text)' is not available yet",
-                "write static and list the coordinators in SEED_NODES")
-        default:
-            reader.refuse(.discoveryMethod, "'\(text)' is not known", "write static")
-        }
-    }
-
     /// What the role needs, and what can't go together.
     func check(_ role: NodeRole, _ reader: inout SettingReader) {
         checkTrust(role, &reader)
-        checkSeeds(role, &reader)
+        checkDiscovery(role, &reader)
         if role == .storage {
             reader.miss(
                 .capacity, "is not set, but a storage node needs it",
@@ -73,19 +60,5 @@ extension NodeConfiguration {
         reader.miss(
             .clusterSecret, "is not set, but a \(role.rawValue) node needs it",
             "write 64 hex digits, the same on all nodes; `openssl rand -hex 32` makes them")
-    }
-
-    private func checkSeeds(_ role: NodeRole, _ reader: inout SettingReader) {
-        let isAlone = role == .coordinator && bootstrapExpect == 1
-        if seeds.isEmpty, !isAlone {
-            reader.miss(
-                .seedNodes, "is not set, so the coordinators can't be found",
-                "write their host:port, separated by commas")
-        } else if role == .coordinator, formation != .never, seeds.count + 1 < bootstrapExpect {
-            reader.refuse(
-                .seedNodes,
-                "names \(seeds.count), but BOOTSTRAP_EXPECT wants \(bootstrapExpect) coordinators",
-                "name all \(bootstrapExpect), this one may be among them")
-        }
     }
 }

@@ -26,7 +26,6 @@ extension NodeConfiguration {
                 .nodeType, "is not set", "write coordinator, storage or gateway")
         }
         checkBackend(&reader)
-        checkDiscovery(&reader)
         let listenAddress = reader.address(.listenAddress, defaultPort: nil)
         let configuration = NodeConfiguration(
             role: role ?? .gateway,
@@ -51,7 +50,9 @@ extension NodeConfiguration {
             garbageGrace: reader.duration(.garbageGrace, in: .seconds(1)...week) ?? week,
             sweepAge: reader.duration(.sweepAge, in: .seconds(1)...year) ?? year,
             logLevel: reader.choice(.logLevel, of: Logger.Level.self) ?? .info,
-            logFormat: reader.choice(.logFormat, of: LogFormat.self) ?? .auto)
+            logFormat: reader.choice(.logFormat, of: LogFormat.self) ?? .auto,
+            discovery: readDiscovery(&reader),
+            lifecycle: reader.choice(.lifecycle, of: Lifecycle.self) ?? .none)
         if let role { configuration.check(role, &reader) }
         return role == nil ? nil : configuration
     }

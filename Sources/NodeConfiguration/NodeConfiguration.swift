@@ -42,6 +42,37 @@ package struct NodeConfiguration: Sendable, Equatable {
     package var logLevel: Logger.Level
     package var logFormat: LogFormat
 
+    package var discovery: Discovery
+    package var lifecycle: Lifecycle
+
+    /// A source of candidates: `DISCOVERY_METHOD` lists some.
+    package enum DiscoveryMethod: String, Sendable, CaseIterable {
+        case `static`, dns, aws, gcp, azure, cloud
+
+        /// Finds machines by the cluster's name.
+        package var isCloud: Bool { self != .static && self != .dns }
+    }
+
+    /// How coordinators are found.
+    package struct Discovery: Sendable, Equatable {
+        /// In order, each once; not empty.
+        package var methods: [DiscoveryMethod]
+        /// As written: `host:port`, or a name that starts with an underscore.
+        package var dnsNames: [String]
+        package var dnsServer: HostPort?
+        package var port: Int
+        package var azureClientID: String?
+    }
+
+    /// Who tells that this machine is about to go.
+    package enum Lifecycle: String, Sendable, CaseIterable {
+        case none, aws, gcp, azure, cloud
+    }
+
+    /// `ZONE=auto`: ``zone`` is to be asked for.
+    package var isZoneAutomatic: Bool { zone == Self.automaticZone }
+    package static let automaticZone = "auto"
+
     package struct RootKey: Sendable, Equatable {
         package let accessKey: String
         package let secretKey: Redacted<String>

@@ -11,13 +11,32 @@ extension Setting {
         case .dataPath: "Directory for everything the node keeps; its identity lives there."
         case .storageBackend: "sqlite: segment files with a SQLite index."
         case .replicationFactor: "Copies of each chunk, on that many storage nodes."
-        case .discoveryMethod: "How other nodes are found: static (SEED_NODES)."
+        case .discoveryMethod:
+            "How coordinators are found: one or more of static (SEED_NODES), dns "
+                + "(DISCOVERY_DNS_NAMES), aws, gcp, azure (instances with the tag or label "
+                + "dst-cluster=CLUSTER_NAME) and cloud (the one that this machine runs on), "
+                + "separated by commas."
         case .seedNodes: "host:port of the coordinators, separated by commas."
+        case .discoveryDNSNames:
+            "Names to look up, separated by commas: host:port for its addresses, or one that "
+                + "starts with an underscore (_dst._tcp.example.com) for its services (SRV)."
+        case .discoveryDNSServer:
+            "host:port of a DNS server to ask instead of those of /etc/resolv.conf."
+        case .discoveryPort: "Port of nodes that are found in a cloud, whose lists have none."
+        case .discoveryAzureClientID:
+            "Client id of the user-assigned identity to use, where the VM has several."
+        case .lifecycle:
+            "Watch for the end of this machine and drain: none, aws, gcp, azure or cloud (the one "
+                + "that it runs on)."
         case .capacity:
             "Gigabytes (10^9 bytes) the node may fill, or a size such as 500GiB. Required for "
                 + "storage nodes, ignored by others."
-        case .zone: "Failure domain; copies are spread over zones."
-        case .clusterName: "A label for people, shown by dstnode status."
+        case .zone:
+            "Failure domain; copies are spread over zones. auto: the zone that the cloud's metadata "
+                + "service names, asked at the start."
+        case .clusterName:
+            "A label for people, shown by dstnode status; and what instances of a cloud carry as "
+                + "the value of dst-cluster."
         case .clusterSecret:
             "64 hex digits, the same on all nodes: the root of trust. Two, separated by a comma, "
                 + "while one replaces the other; the first is used, both are accepted."

@@ -10,6 +10,11 @@ package enum Setting: String, CaseIterable, Sendable {
     case replicationFactor = "REPLICATION_FACTOR"
     case discoveryMethod = "DISCOVERY_METHOD"
     case seedNodes = "SEED_NODES"
+    case discoveryDNSNames = "DISCOVERY_DNS_NAMES"
+    case discoveryDNSServer = "DISCOVERY_DNS_SERVER"
+    case discoveryPort = "DISCOVERY_PORT"
+    case discoveryAzureClientID = "DISCOVERY_AZURE_CLIENT_ID"
+    case lifecycle = "LIFECYCLE"
     case capacity = "CAPACITY_GB"
     case zone = "ZONE"
     case clusterName = "CLUSTER_NAME"
@@ -65,7 +70,7 @@ package enum Setting: String, CaseIterable, Sendable {
     /// Values separated by commas, or a YAML list.
     var isList: Bool {
         switch self {
-        case .seedNodes, .clusterSecret, .encryptionKey: true
+        case .seedNodes, .clusterSecret, .encryptionKey, .discoveryMethod, .discoveryDNSNames: true
         default: false
         }
     }
@@ -85,6 +90,8 @@ package enum Setting: String, CaseIterable, Sendable {
         case .storageBackend: "sqlite"
         case .replicationFactor: "3"
         case .discoveryMethod: "static"
+        case .discoveryPort: "9000"
+        case .lifecycle: "none"
         case .zone: "default"
         case .clusterName: "dstorage"
         case .bootstrapExpect: "3"
@@ -97,7 +104,8 @@ package enum Setting: String, CaseIterable, Sendable {
         case .logLevel: "info"
         case .logFormat: "auto"
         case .nodeType, .nodeID, .advertiseAddress, .seedNodes, .capacity, .clusterSecret,
-            .joinToken, .rootAccessKey, .rootSecretKey, .encryptionKey, .s3Domain:
+            .joinToken, .rootAccessKey, .rootSecretKey, .encryptionKey, .s3Domain,
+            .discoveryDNSNames, .discoveryDNSServer, .discoveryAzureClientID:
             nil
         }
     }

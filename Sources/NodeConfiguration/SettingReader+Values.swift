@@ -65,6 +65,11 @@ extension SettingReader {
         return addresses
     }
 
+    /// Words separated by commas, as written.
+    mutating func words(_ setting: Setting) -> [String] {
+        (text(setting) ?? "").split(separator: ",").map { $0.trimmed }.filter { !$0.isEmpty }
+    }
+
     /// Letters, digits, dots, hyphens and underscores.
     mutating func label(_ setting: Setting, extra: String = "") -> String? {
         guard let text = text(setting) else { return nil }

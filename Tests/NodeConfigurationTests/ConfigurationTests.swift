@@ -148,7 +148,6 @@ private func problems(
         ("a gateway without a key", ["NODE_TYPE": "gateway"], "ENCRYPTION_KEY: is not set"),
         ("half a root key", ["ROOT_ACCESS_KEY": "root"], "ROOT_SECRET_KEY: is not set, but"),
         ("a wildcard", ["ADVERTISE_ADDRESS": "0.0.0.0:9000"], "environment ADVERTISE_ADDRESS: '"),
-        ("later discovery", ["DISCOVERY_METHOD": "aws"], "environment DISCOVERY_METHOD: 'aws' is"),
         ("a weak secret", ["CLUSTER_SECRET": String(repeating: "ab", count: 32)], "environment C"),
         ("a bad time", ["FORM_CLUSTER": "tomorrow"], "environment FORM_CLUSTER: 'tomorrow'"),
         ("too short a delay", ["REPAIR_DELAY": "1s"], "environment REPAIR_DELAY: 1s is out of"),
@@ -167,7 +166,7 @@ private func problems(
         ("DST_NODE_TYPE", "did you mean NODE_TYPE? Settings have no prefix"),
         ("DST_CLUSTER_SECRT_FILE", "did you mean CLUSTER_SECRET_FILE? Settings have no prefix"),
         ("DST_CONFG", "did you mean DST_CONFIG?"),
-        ("DST_AWS_EC2_ENDPOINT", "remove it; see docs/CONFIGURATION.md for all settings"),
+        ("DST_OF_SOMEBODY_ELSE", "remove it; see docs/CONFIGURATION.md for all settings"),
     ])
     func `an unknown variable with our prefix is refused`(
         name: String, advice: String

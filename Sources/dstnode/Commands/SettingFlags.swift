@@ -34,6 +34,18 @@ struct SettingFlags: ParsableArguments {
         help: "\(Setting.seedNodes.summary)")
     var seedNodes: String?
     @Option(
+        name: .customLong("discovery-dns-names"), help: "\(Setting.discoveryDNSNames.summary)")
+    var discoveryDNSNames: String?
+    @Option(
+        name: .customLong("discovery-dns-server"), help: "\(Setting.discoveryDNSServer.summary)")
+    var discoveryDNSServer: String?
+    @Option(help: "\(Setting.discoveryPort.summary)")
+    var discoveryPort: String?
+    @Option(help: "\(Setting.discoveryAzureClientID.summary)")
+    var discoveryAzureClientId: String?
+    @Option(help: "\(Setting.lifecycle.summary)")
+    var lifecycle: String?
+    @Option(
         name: [.customLong("capacity"), .customLong("capacity-gb")],
         help: "\(Setting.capacity.summary)")
     var capacityGb: String?
@@ -87,6 +99,9 @@ struct SettingFlags: ParsableArguments {
             (.s3Region, s3Region), (.s3Domain, s3Domain), (.metadataRanges, metadataRanges),
             (.repairDelay, repairDelay), (.garbageGrace, garbageGrace), (.sweepAge, sweepAge),
             (.logLevel, logLevel), (.logFormat, logFormat),
+            (.discoveryDNSNames, discoveryDNSNames), (.discoveryDNSServer, discoveryDNSServer),
+            (.discoveryPort, discoveryPort), (.discoveryAzureClientID, discoveryAzureClientId),
+            (.lifecycle, lifecycle),
         ]
         return Dictionary(
             uniqueKeysWithValues: all.compactMap { setting, text in
