@@ -13,7 +13,7 @@ package final class Heartbeats: Sendable {
         package var freeBytes: UInt64 = 0
         package var refusesWrites = false
         package var problems: [String] = []
-        package init() {}
+        package init(problems: [String] = []) { self.problems = problems }
     }
 
     private let node: ProtoNode

@@ -43,6 +43,8 @@ package final class Coordinator: Service {
         package var logger: Logger
         /// Addresses of coordinators, by discovery.
         package var seeds: @Sendable () async -> [String]
+        /// What discovery complains of now: told with every heartbeat.
+        package var discoveryProblems: @Sendable () -> [String] = { [] }
         /// Told once the cluster is known, before anything is served: it goes into `node.json`, and
         /// handshakes name it from then on.
         package var clusterIsKnown: @Sendable (ClusterID) throws -> Void
@@ -149,7 +151,7 @@ package final class Coordinator: Service {
             logger: base.logger)
         let heartbeats = Heartbeats(
             node: .of(configuration), pool: base.pool, follower: follower, logger: base.logger,
-            report: { Heartbeats.Report() })
+            report: { [base] in Heartbeats.Report(problems: base.discoveryProblems()) })
         setRoutes(consensus, mirror, keeper, changed, proposal)
         let duties = Duties(
             configuration: configuration, base: base, consensus: consensus, mirror: mirror,

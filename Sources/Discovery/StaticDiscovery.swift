@@ -1,9 +1,18 @@
-/// `DISCOVERY_METHOD=static`: the list in `SEED_NODES`. Names are resolved by whoever connects,
-/// each time anew, so that a name that can't be resolved costs nothing but itself.
+import Core
+
+/// `static`: the list in `SEED_NODES`. Names are resolved by whoever connects, each time anew, so
+/// that a name that can't be resolved costs nothing but itself.
 package struct StaticDiscovery: DiscoveryPlugin {
-    private let seeds: [String]
+    private let seeds: [HostPort]
 
-    package init(seeds: [String]) { self.seeds = seeds }
+    package init(seeds: [HostPort]) { self.seeds = seeds }
 
-    package func candidates() async throws(DiscoveryError) -> [String] { seeds }
+    package var name: String { "static" }
+    package var price: DiscoveryPrice { .nothing }
+
+    package func find() async throws(DiscoveryError) -> Discovered {
+        var found = Discovered()
+        found.peers = seeds.map { Peer(address: $0, source: name) }
+        return found
+    }
 }

@@ -44,6 +44,8 @@ package final class Gateway: Service {
         package var logger: Logger
         /// Addresses at which coordinators may be found.
         package var seeds: @Sendable () async -> [String]
+        /// What discovery complains of now: told with every heartbeat.
+        package var discoveryProblems: @Sendable () -> [String] = { [] }
         /// `nil` until the node knows its cluster.
         package var cluster: @Sendable () -> ClusterID?
         /// The cluster was found: to be kept on disk.
@@ -91,7 +93,7 @@ package final class Gateway: Service {
         self.follower = follower
         heartbeats = Heartbeats(
             node: configuration.node, pool: base.pool, follower: follower, logger: base.logger,
-            report: { Heartbeats.Report() })
+            report: { Heartbeats.Report(problems: base.discoveryProblems()) })
         let cluster = ClusterByWatch(zone: configuration.node.zone)
         let keys = AccessKeys(
             root: configuration.rootKey, clusterSecrets: configuration.clusterSecrets)

@@ -48,6 +48,8 @@ package final class StorageNode: Service {
         package var logger: Logger
         /// Addresses of coordinators, by discovery.
         package var seeds: @Sendable () async -> [String]
+        /// What discovery complains of now: told with every heartbeat.
+        package var discoveryProblems: @Sendable () -> [String] = { [] }
         /// The cluster in `node.json`, if this node belongs to one.
         package var cluster: ClusterID?
         /// Told once the cluster is found, before anything is served.
@@ -221,6 +223,7 @@ package final class StorageNode: Service {
             isStopping.load(ordering: .relaxed) || store.failure != nil
             || usage.freeBytes < StorageNodeLimits.freeBytesMin
         report.problems = store.problems + (DiskRoom.problem(usage).map { [$0] } ?? [])
+        report.problems += base.discoveryProblems()
         return report
     }
 }

@@ -12,19 +12,21 @@ enum CoordinatorAssembly {
     static func run(_ base: NodeBase) async throws {
         let configuration = base.configuration
         let directory = base.directory
+        var foundation = Coordinator.Foundation(
+            pool: base.pool, server: base.server, addresses: base.addresses,
+            clocks: base.clocks, logger: base.logger, seeds: base.seeds,
+            clusterIsKnown: { try directory.join($0) },
+            openConsensus: { proposal, observer in
+                try await openConsensus(base, proposal, observer)
+            })
+        foundation.discoveryProblems = base.discoveryProblems
         let coordinator = try Coordinator(
             Coordinator.Configuration(
                 me: member(base), version: NodeBase.version, directory: directory.path,
                 policy: policy(configuration, now: base.clocks.wall),
                 garbageGraceMilliseconds: configuration.garbageGrace.nanoseconds / 1_000_000,
                 sweepAgeMilliseconds: configuration.sweepAge.nanoseconds / 1_000_000),
-            on: Coordinator.Foundation(
-                pool: base.pool, server: base.server, addresses: base.addresses,
-                clocks: base.clocks, logger: base.logger, seeds: base.seeds,
-                clusterIsKnown: { try directory.join($0) },
-                openConsensus: { proposal, observer in
-                    try await openConsensus(base, proposal, observer)
-                }))
+            on: foundation)
         base.metrics.add {
             coordinator.nodeCounts.map { count in
                 MetricRegistry.Sample(

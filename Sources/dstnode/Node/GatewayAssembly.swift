@@ -15,14 +15,14 @@ enum GatewayAssembly {
         settings.domain = configuration.domain ?? ""
         settings.rootKey = configuration.rootKey.map { ($0.accessKey, $0.secretKey.value) }
         settings.clusterSecrets = configuration.clusterSecrets.map(\.value)
-        let gateway = Gateway(
-            settings,
-            on: Gateway.Foundation(
-                pool: base.pool, addresses: base.addresses, clocks: base.clocks,
-                logger: base.logger, seeds: base.seeds,
-                cluster: { directory.identity.cluster },
-                clusterIsKnown: { try directory.join($0) },
-                metrics: metrics, metricsText: { metrics.text }))
+        var foundation = Gateway.Foundation(
+            pool: base.pool, addresses: base.addresses, clocks: base.clocks,
+            logger: base.logger, seeds: base.seeds,
+            cluster: { directory.identity.cluster },
+            clusterIsKnown: { try directory.join($0) },
+            metrics: metrics, metricsText: { metrics.text })
+        foundation.discoveryProblems = base.discoveryProblems
+        let gateway = Gateway(settings, on: foundation)
         try await base.serve(
             NodeChecks(
                 isOpen: { true }, problem: { gateway.problem },

@@ -1,3 +1,4 @@
+import Cloud
 import ClusterView
 import Core
 import Discovery
@@ -18,7 +19,7 @@ struct NodeBase: Sendable {
     /// How long answers to `/health` and the like may take to end.
     static let statusStopTime = Duration.seconds(1)
 
-    let configuration: NodeConfiguration
+    var configuration: NodeConfiguration
     let directory: DataDirectory
     let group: any EventLoopGroup
     let logger: Logger
@@ -27,14 +28,19 @@ struct NodeBase: Sendable {
     let pool: WirePool
     let server: WireServer
     let candidates: Candidates
+    /// What the machine's cloud is asked with; nobody is asked before somebody wants to know.
+    let clouds: CloudClients
     let metrics: MetricRegistry
     /// Who started this process and wants to know how it does, if anybody.
     var serviceManager: ServiceManager?
 
     /// Takes the data directory; touches nothing else of the machine.
     ///
-    /// - Throws: ``DataDirectoryError``, `TrustError`.
-    init(_ configuration: NodeConfiguration, group: any EventLoopGroup) throws {
+    /// - Throws: ``DataDirectoryError``, `TrustError`, `CloudError.badEndpoint`.
+    init(
+        _ configuration: NodeConfiguration, group: any EventLoopGroup,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws {
         self.configuration = configuration
         self.group = group
         var logger = Logger(label: configuration.role.rawValue)
@@ -58,9 +64,13 @@ struct NodeBase: Sendable {
                 addressOf: { addresses.address(of: $0) }))
         server = WireServer(certificates: certificates, logger: logger, cluster: cluster)
         metrics = MetricRegistry(node: configuration.label)
-        candidates = Candidates(
-            plugin: StaticDiscovery(seeds: configuration.seeds.map(\.description)),
-            path: directory.path(of: "candidates.json"), logger: logger)
+        clouds = try DiscoveryAssembly.clouds(configuration, environment: environment)
+        let candidates = Candidates(
+            plugins: DiscoveryAssembly.plugins(
+                configuration, clouds: clouds, group: group, clocks: clocks),
+            path: directory.path(of: "candidates.json"), logger: logger, clocks: clocks)
+        self.candidates = candidates
+        metrics.add { DiscoveryAssembly.samples(candidates.report) }
     }
 
     /// Runs `body` while the port is open, then lets calls in flight end and closes everything.
@@ -78,6 +88,7 @@ struct NodeBase: Sendable {
                 tasks.addTask { await serviceManager.run { await facts(checks) } }
             }
             if let disk = checks.disk { tasks.addTask { await disk.run() } }
+            tasks.addTask { [candidates] in await candidates.run() }
             defer { tasks.cancelAll() }
             try await serve(listener, body)
         }
@@ -143,5 +154,10 @@ struct NodeBase: Sendable {
     /// Candidates of discovery, as the roles ask for them.
     var seeds: @Sendable () async -> [String] {
         { [candidates] in await candidates.find() }
+    }
+
+    /// What discovery complains of, for the node's heartbeats.
+    var discoveryProblems: @Sendable () -> [String] {
+        { [candidates] in candidates.report.problems }
     }
 }

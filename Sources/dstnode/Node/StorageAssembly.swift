@@ -14,13 +14,13 @@ enum StorageAssembly {
             version: NodeBase.version, directory: directory.path,
             capacityBytes: configuration.capacityBytes)
         settings.sweepAge = configuration.sweepAge
-        let node = StorageNode(
-            settings,
-            on: StorageNode.Foundation(
-                pool: base.pool, server: base.server, addresses: base.addresses,
-                clocks: base.clocks, logger: base.logger, seeds: base.seeds,
-                cluster: directory.identity.cluster,
-                clusterIsKnown: { try directory.join($0) }))
+        var foundation = StorageNode.Foundation(
+            pool: base.pool, server: base.server, addresses: base.addresses,
+            clocks: base.clocks, logger: base.logger, seeds: base.seeds,
+            cluster: directory.identity.cluster,
+            clusterIsKnown: { try directory.join($0) })
+        foundation.discoveryProblems = base.discoveryProblems
+        let node = StorageNode(settings, on: foundation)
         base.metrics.add {
             guard let (usage, counters) = node.figures else { return [] }
             return samples(usage, counters, swept: node.sweptChunks)

@@ -1,0 +1,90 @@
+import Cloud
+import Core
+
+/// When a source is asked next. Pure: time and chance are arguments.
+///
+/// ```
+/// due ── began ──► in flight ── succeeded / failed ──► waits until `nextAt` ──► due
+/// ```
+package struct DiscoverySchedule: Sendable, Equatable {
+    package let price: DiscoveryPrice
+    package private(set) var isInFlight = false
+    package private(set) var nextAt = MonotonicTime(milliseconds: 0)
+    /// In a row.
+    package private(set) var failureCount = 0
+    private var changedAt: MonotonicTime?
+    private var lastCallCount = 1
+    /// When the last calls were made, oldest first. At most
+    /// ``DiscoveryLimits/callsPerMinuteMax``.
+    private var calls: [MonotonicTime] = []
+
+    package init(price: DiscoveryPrice) { self.price = price }
+
+    package func isDue(_ now: MonotonicTime) -> Bool { !isInFlight && now >= nextAt }
+
+    package mutating func began(_ now: MonotonicTime) {
+        precondition(isDue(now), "a source is asked by one at a time, and when it is due")
+        isInFlight = true
+        if changedAt == nil { changedAt = now }
+    }
+
+    /// - Parameters:
+    ///   - callCount: 0 or more.
+    ///   - isChanged: The answer is another than the one before.
+    ///   - chance: From 0 up to 1.
+    package mutating func succeeded(
+        _ now: MonotonicTime, callCount: Int, isChanged: Bool, chance: Double
+    ) {
+        isInFlight = false
+        failureCount = 0
+        if isChanged { changedAt = now }
+        lastCallCount = max(1, callCount)
+        charge(lastCallCount, now)
+        let pause: Duration
+        switch price {
+        case .nothing: pause = .zero
+        case .packets: pause = DiscoveryLimits.freePause
+        case .calls:
+            let quiet = now.milliseconds - (changedAt ?? now).milliseconds
+            let isSettled = quiet >= DiscoveryLimits.settlingTime.wholeMilliseconds
+            let base = isSettled ? DiscoveryLimits.settledPause : DiscoveryLimits.joiningPause
+            pause = base * lastCallCount * (1 + DiscoveryLimits.jitter * chance)
+        }
+        wait(pause, now)
+    }
+
+    /// - Parameter retryAfter: What the source asked for.
+    package mutating func failed(_ now: MonotonicTime, retryAfter: Duration?, chance: Double) {
+        isInFlight = false
+        failureCount += 1
+        // How many calls were made before the one that failed is not known.
+        charge(lastCallCount, now)
+        let exponent = min(failureCount, 6)
+        let top = min(DiscoveryLimits.backoffMax, DiscoveryLimits.backoffMin * (1 << exponent))
+        let pause = max(DiscoveryLimits.backoffMin, top * chance)
+        wait(max(pause, retryAfter ?? .zero), now)
+    }
+
+    /// The task that asked was cancelled: the source is as it was.
+    package mutating func abandoned() { isInFlight = false }
+
+    private mutating func charge(_ count: Int, _ now: MonotonicTime) {
+        guard price == .calls else { return }
+        calls += Array(repeating: now, count: min(count, DiscoveryLimits.callsPerMinuteMax))
+        calls.removeFirst(max(0, calls.count - DiscoveryLimits.callsPerMinuteMax))
+    }
+
+    /// Never so soon that the next round would exceed the budget of a minute.
+    private mutating func wait(_ pause: Duration, _ now: MonotonicTime) {
+        var at = now.milliseconds + pause.wholeMilliseconds
+        let room =
+            DiscoveryLimits.callsPerMinuteMax
+            - min(
+                lastCallCount, DiscoveryLimits.callsPerMinuteMax)
+        if price == .calls, calls.count > room {
+            let blocking = calls[calls.count - room - 1]
+            at = max(at, blocking.milliseconds + 60_000)
+        }
+        nextAt = MonotonicTime(milliseconds: at)
+    }
+}
