@@ -8,7 +8,8 @@ struct Dstnode: AsyncParsableCommand {
         abstract: "A distributed, S3-compatible object store.",
         subcommands: [
             StartCommand.self, ConfigCommand.self, StatusCommand.self, KeyCommand.self,
-            HealthCommand.self, BenchCommand.self, ProveCommand.self, SimulateCommand.self,
+            DiscoverCommand.self, SecretCommand.self, HealthCommand.self, BenchCommand.self,
+            ProveCommand.self, SimulateCommand.self,
             DevCommand.self,
         ])
 

@@ -40,6 +40,9 @@ struct StartCommand: AsyncParsableCommand {
             environment: ProcessInfo.processInfo.environment, clocks: base.clocks,
             logger: base.logger)
         do {
+            if configuration.isZoneAutomatic {
+                base.configuration.zone = try await AutomaticZone.find(base)
+            }
             try await NodeService.run([base], logger: base.logger)
         } catch {
             throw end(error, base.logger)

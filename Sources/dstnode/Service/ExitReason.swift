@@ -1,5 +1,6 @@
 import ArgumentParser
 import ChunkStore
+import Cloud
 import ClusterView
 import Coordinator
 import Core
@@ -48,6 +49,9 @@ struct ExitReason: Sendable, Equatable, CustomStringConvertible {
             (kind, description) = (
                 .setUp, "the chunks in DATA_PATH can't be used: \(what): \(Self.startAnew)"
             )
+        case let error as UnknownZone: (kind, description) = (.passing, "\(error)")
+        case let error as CloudError:
+            (kind, description) = (error.isTransient ? .passing : .setUp, "\(error)")
         case is CancellationError:
             (kind, description) = (
                 .failure, "the node was stopped before its requests and writes had ended"
