@@ -187,8 +187,8 @@ let package = Package(
         tests(
             "Node",
             [
-                "dstnode", "NodeConfiguration", "Core", "ChunkStore", "ClusterView", "Coordinator",
-                "RaftLog", "Wire", argumentParser, logging, coreMetrics,
+                "dstnode", "NodeConfiguration", "Core", "ChunkStore", "Cloud", "ClusterView",
+                "Coordinator", "Discovery", "RaftLog", "Wire", argumentParser, logging, coreMetrics,
             ]),
     ]
 )

@@ -18,7 +18,7 @@ struct Troubles {
     mutating func roundEnded(now: MonotonicTime) -> String? {
         let text =
             current.isEmpty
-            ? "no coordinator is known; check SEED_NODES" : current.sorted().joined(separator: "; ")
+            ? "no coordinator is known; check discovery" : current.sorted().joined(separator: "; ")
         current = []
         self.text = text
         if let saidAt, now.milliseconds - saidAt.milliseconds < ClusterViewLimits.saidPause {

@@ -1,6 +1,6 @@
 import Cloud
 import Core
-import NIOCore
+import Foundation
 
 /// Turns a cloud's list of machines into peers.
 enum CloudPeers {
@@ -54,13 +54,12 @@ enum CloudPeers {
         return .success(Peer(address: address, role: role, zone: instance.zone, source: source))
     }
 
+    /// - Returns: `nil` for what is no IPv4 or IPv6 address.
     static func address(_ host: String, port: Int) -> HostPort? {
-        guard (try? SocketAddress(ipAddress: host, port: port)) != nil else { return nil }
-        let text = host.contains(":") ? "[\(host)]" : host
-        guard let parsed = HostPort(text, defaultPort: port), parsed.host == host else {
-            return nil
-        }
-        return parsed
+        var room = in6_addr()
+        let family = host.contains(":") ? AF_INET6 : AF_INET
+        guard inet_pton(family, host, &room) == 1 else { return nil }
+        return HostPort(host: host, port: port)
     }
 
     static func find(

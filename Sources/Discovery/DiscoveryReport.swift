@@ -18,9 +18,13 @@ package struct DiscoveryReport: Sendable, Equatable {
         package var failureCount = 0
         /// Calls of an API.
         package var callCount = 0
+
+        package init(name: String) { self.name = name }
     }
 
     package var sources: [Source]
+
+    package init(sources: [Source]) { self.sources = sources }
 
     /// What somebody should look at, one line per source that fails.
     package var problems: [String] {
@@ -32,6 +36,11 @@ package struct DiscoveryReport: Sendable, Equatable {
 package struct DiscoveryOutcome: Sendable {
     package let name: String
     package let result: Result<Discovered, DiscoveryError>
+
+    package init(name: String, result: Result<Discovered, DiscoveryError>) {
+        self.name = name
+        self.result = result
+    }
 }
 
 /// Several sources at once: each answers or fails for itself.

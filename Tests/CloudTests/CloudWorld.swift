@@ -90,6 +90,8 @@ func error(_ body: () async throws -> Void) async -> CloudError? {
 final class FakeCloud: Sendable {
     let endpoint: String
     private let process: Process
+    /// The fake ends with it, however this process ends.
+    private let input = Pipe()
 
     /// - Parameter state: JSON that replaces parts of its state.
     init(_ cloud: String, state: String = "{}") throws {
@@ -98,10 +100,11 @@ final class FakeCloud: Sendable {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = [
             "python3", "-B", folder.appendingPathComponent("fakes/fake_cloud.py").path, "--cloud",
-            cloud, "--port", "0", "--state", state,
+            cloud, "--port", "0", "--until-input-ends", "--state", state,
         ]
         let output = Pipe()
         process.standardOutput = output
+        process.standardInput = input
         try process.run()
         let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
         let port = line.split(separator: "\n").first?.dropFirst("port ".count) ?? ""
@@ -110,7 +113,7 @@ final class FakeCloud: Sendable {
         try #require(Int(port) != nil, "the fake says '\(line)'")
     }
 
-    deinit { process.terminate() }
+    deinit { try? input.fileHandleForWriting.close() }
 
     /// Replaces parts of its state.
     func set(_ state: String) async throws {

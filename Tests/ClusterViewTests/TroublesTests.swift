@@ -55,6 +55,6 @@ private func at(_ milliseconds: UInt64) -> MonotonicTime {
         for number in 0..<100 { troubles.add("node \(number)") }
         let text = troubles.roundEnded(now: at(0)) ?? ""
         #expect(text.split(separator: ";").count == ClusterViewLimits.troublesMax)
-        #expect(troubles.roundEnded(now: at(9_000))?.contains("SEED_NODES") == true)
+        #expect(troubles.roundEnded(now: at(9_000))?.contains("check discovery") == true)
     }
 }

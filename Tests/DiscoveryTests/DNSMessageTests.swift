@@ -55,8 +55,8 @@ import Testing
             last = at
         }
         #expect(DNSMessage.parse(bytes) == nil)
-        // One that points at itself.
-        var reader = DNSReader(bytes: [0xC0, 0])
+        var reader = DNSReader(bytes: [0, 0, 0xC0, 2])
+        _ = reader.number()
         #expect(reader.name() == nil)
     }
 
@@ -69,9 +69,13 @@ import Testing
         #expect(DNSMessage.parse(header(flags: flags) + asked) == nil)
     }
 
-    @Test(arguments: 0..<2000 as Range<UInt64>)
+    @Test(arguments: 0..<40 as Range<UInt64>)
     func `no bytes stop the process`(seed: UInt64) {
         var random = SeededRandom(seed: seed)
+        for _ in 0..<100 { mangle(using: &random) }
+    }
+
+    private func mangle(using random: inout SeededRandom) {
         let zone = DNSZone(records: [
             "a.example": [.cname("b.example")], "b.example": [.a("10.0.0.1"), .a("10.0.0.2")],
         ])

@@ -1,4 +1,5 @@
 import ChunkStore
+import Cloud
 import Coordinator
 import Core
 import Foundation
@@ -22,6 +23,7 @@ import Wire
             RaftHostError.log(.corrupt(file: "1.log", offset: 7, what: "checksum")),
             RaftHostError.catalogue(.system, .damaged(path: "/d", detail: "x")),
             ChunkStoreError.unusable("the file 'store' is damaged"),
+            CloudError.badEndpoint(name: "DST_AWS_EC2_ENDPOINT", value: "x"),
         ]
         for error in errors {
             #expect(ExitReason(error).exitCode.rawValue == 78, "\(error)")

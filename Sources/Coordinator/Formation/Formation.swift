@@ -250,7 +250,7 @@ package actor Formation {
             let waiting =
                 core.policy.mayForm
                 ? "waiting for \(core.policy.expectedCount) coordinators that see each other, "
-                    + "\(seen) here; check SEED_NODES, the firewall and CLUSTER_SECRET if this stays"
+                    + "\(seen) here; check discovery, the firewall and CLUSTER_SECRET if this stays"
                 : "waiting for a cluster to join: this node may not form one (FORM_CLUSTER)"
             let refused = refusals.sorted { $0.key < $1.key }.map { "; \($0.key): \($0.value)" }
             text = waiting + refused.joined()

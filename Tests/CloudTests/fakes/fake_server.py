@@ -87,7 +87,11 @@ def handler(fake):
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(data)
+            try:
+                self.wfile.write(data)
+            except BrokenPipeError:
+                # Whoever asked has read enough.
+                self.close_connection = True
 
         def control(self, request):
             if request.path == "/-/requests":
