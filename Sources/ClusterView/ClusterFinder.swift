@@ -44,7 +44,9 @@ package struct ClusterFinder: Sendable {
     }
 
     private func ask(_ seeds: [String]) async -> (ClusterID?, String) {
-        if seeds.isEmpty { return (nil, "discovery finds no coordinator; `dstnode discover` shows why") }
+        if seeds.isEmpty {
+            return (nil, "discovery finds no coordinator; `dstnode discover` shows why")
+        }
         return await withTaskGroup(of: (ClusterID?, String).self) { group in
             for address in seeds { group.addTask { await ask(address) } }
             var reasons: [String] = []
