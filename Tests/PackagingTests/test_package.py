@@ -156,7 +156,7 @@ class Package(unittest.TestCase):
             sorted(blocks()),
             sorted(
                 "install secrets coordinator storage gateway check firewall start ready use "
-                "upgrade instance".split()
+                "token upgrade instance".split()
             ),
         )
 
