@@ -94,9 +94,14 @@ package final class Coordinator: Service {
             me: configuration.me, policy: configuration.policy,
             directory: configuration.directory, pool: base.pool, clocks: base.clocks,
             logger: base.logger, discover: base.seeds)
+        // It may lead itself, and where it is alone nobody else names it.
+        let (seeds, own) = (base.seeds, configuration.me.address)
         follower = ClusterFollower(
             pool: base.pool, addresses: base.addresses, clocks: base.clocks, logger: base.logger,
-            seeds: base.seeds)
+            seeds: {
+                let found = await seeds()
+                return found.contains(own) ? found : found + [own]
+            })
         base.server.setRoutes(FormationService.routes(to: formation))
     }
 

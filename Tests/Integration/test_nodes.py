@@ -94,5 +94,21 @@ class TooFew(NodeCase):
         self.cluster.wait_ready([node])
 
 
+class Alone(NodeCase):
+    @classmethod
+    def make_cluster(cls):
+        cluster = Cluster("alone", coordinators=1, storage=1, gateways=1, REPLICATION_FACTOR=1)
+        del cluster.node("c1").environment["SEED_NODES"]
+        return cluster
+
+    def test_a_lone_coordinator_needs_no_seeds(self):
+        """a coordinator that forms a cluster alone is ready without SEED_NODES"""
+        bucket = self.bucket()
+        s3 = self.cluster.s3()
+        s3.put_object(Bucket=bucket, Key="k", Body=b"one of each")
+        self.assertEqual(s3.get_object(Bucket=bucket, Key="k")["Body"].read(), b"one of each")
+        self.assertEqual(self.cluster.status_code(), 0)
+
+
 if __name__ == "__main__":
     unittest.main()
