@@ -121,6 +121,25 @@ private func world(
         #expect("\(failure!)".contains("lacks Microsoft.Network/networkInterfaces/read; grant it"))
     }
 
+    @Test func `a round goes on where the last one failed`() async throws {
+        let world = world { request, index in
+            // 0 identity, 1 token, 2 machines, 3 interfaces, 4 identity, 5 interfaces, …
+            request.target.contains("networkInterfaces") && index == 3
+                ? .text("", status: 503) : .text(#"{"value":[]}"#)
+        }
+        let client = AzureClient(shell: world.shell, clientID: nil)
+        let failure = await error {
+            _ = try await client.instances(cluster: "c", world.shell.round())
+        }
+        #expect(failure?.isTransient == true)
+        world.clocks.advance(.seconds(29))
+        let next = try await client.instances(cluster: "c", world.shell.round())
+        #expect(next.callCount == 1)
+        // A round that succeeded is forgotten.
+        let whole = try await client.instances(cluster: "c", world.shell.round())
+        #expect(whole.callCount == 2)
+    }
+
     @Test func `several identities need a choice`() async {
         let world = CloudWorld { request, _ in
             request.target.hasPrefix("/metadata/identity/")

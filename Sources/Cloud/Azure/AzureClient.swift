@@ -1,10 +1,20 @@
 import Core
+import Synchronization
 
 /// What a node asks Azure. Keeps the tokens of the VM's identity.
 package final class AzureClient: Sendable {
     let shell: CloudShell
     private let clientID: String?
     private let tokens = TokenCache()
+    /// The first list of a round whose second failed: the next round goes on from there, so that
+    /// two lists that fail now and then come together.
+    let pendingMachines = Mutex<PendingMachines?>(nil)
+
+    struct PendingMachines: Sendable {
+        let machines: [AzureMachines.Machine]
+        let isPartial: Bool
+        let until: MonotonicTime
+    }
 
     /// - Parameter clientID: Which of several user-assigned identities; `nil`: the only one.
     package init(shell: CloudShell, clientID: String?) {

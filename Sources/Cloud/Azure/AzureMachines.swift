@@ -53,8 +53,8 @@ enum AzureMachines {
         return page(endpoint, target)
     }
 
-    struct Machine: Decodable, Equatable {
-        struct Properties: Decodable, Equatable { let provisioningState: String? }
+    struct Machine: Decodable, Equatable, Sendable {
+        struct Properties: Decodable, Equatable, Sendable { let provisioningState: String? }
 
         let id: String
         let name: String
@@ -144,14 +144,34 @@ extension AzureClient {
         let identity = try await identity(deadline)
         let endpoint = shell.endpoints.azureManager
         var list = CloudInstanceList()
-        let machines = try await pages(
-            of: AzureMachines.Machine.self, AzureMachines.machines(endpoint, identity),
-            permission: AzureMachines.machinesPermission, &list, deadline)
+        let machines = try await machines(endpoint, identity, &list, deadline)
         let interfaces = try await pages(
             of: AzureMachines.Interface.self, AzureMachines.interfaces(endpoint, identity),
             permission: AzureMachines.interfacesPermission, &list, deadline)
+        pendingMachines.withLock { $0 = nil }
         _ = list.append(AzureMachines.joined(machines, interfaces, cluster: cluster))
         return list
+    }
+
+    private func machines(
+        _ endpoint: CloudEndpoint, _ identity: CloudIdentity, _ list: inout CloudInstanceList,
+        _ deadline: CloudDeadline
+    ) async throws(CloudError) -> [AzureMachines.Machine] {
+        let now = shell.clocks.monotonic
+        if let pending = pendingMachines.withLock({ $0 }), now < pending.until {
+            if pending.isPartial { list.note(partial: "the list of machines was partial") }
+            return pending.machines
+        }
+        let machines = try await pages(
+            of: AzureMachines.Machine.self, AzureMachines.machines(endpoint, identity),
+            permission: AzureMachines.machinesPermission, &list, deadline)
+        let until = now.milliseconds + CloudLimits.pendingTime.wholeMilliseconds
+        pendingMachines.withLock { [isPartial = list.isPartial] in
+            $0 = PendingMachines(
+                machines: machines, isPartial: isPartial,
+                until: MonotonicTime(milliseconds: until))
+        }
+        return machines
     }
 
     /// All pages of one list, as far as limits allow. An empty page may have a next one.
