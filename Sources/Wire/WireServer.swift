@@ -54,12 +54,12 @@ package final class WireServer: Sendable {
         for connection in closing {
             connection.inbox.perform {
                 guard let peer = connection.peer, nodes.contains(peer.node) else { return }
-                connection.close(.refused(Self.isExpelled(peer)))
+                connection.close(.refused(Self.expulsion(of: peer)))
             }
         }
     }
 
-    private static func isExpelled(_ peer: PeerIdentity) -> String {
+    private static func expulsion(of peer: PeerIdentity) -> String {
         "\(peer) was removed from the cluster: a node with an empty data directory may join instead"
     }
 
@@ -119,7 +119,9 @@ package final class WireServer: Sendable {
     func admit(_ peer: PeerIdentity, _ connection: WireConnection) throws(HandshakeRefusal) {
         let refusal: String? = state.withLock { state in
             if state.isStopping { return "the node is stopping" }
-            if state.expelled.contains(peer.node), !tellsExpelled { return Self.isExpelled(peer) }
+            if state.expelled.contains(peer.node), !tellsExpelled {
+                return Self.expulsion(of: peer)
+            }
             state.connections[ObjectIdentifier(connection)] = connection
             return nil
         }
@@ -139,8 +141,11 @@ package final class WireServer: Sendable {
     func handler(
         of method: Method, for peer: PeerIdentity, on connection: WireConnection
     ) throws(WireFailure) -> WireRoutes.CallHandler {
-        try check(method, peer, connection)
-        guard let handler = state.withLock({ $0.routes.calls[method] }) else {
+        let (handler, isExpelled) = state.withLock {
+            ($0.routes.calls[method], $0.expelled.contains(peer.node))
+        }
+        try check(method, peer, isExpelled: isExpelled, connection)
+        guard let handler else {
             throw WireFailure(.unavailable, "\(method) is not served here now")
         }
         counters.callsReceived.add(1, ordering: .relaxed)
@@ -151,13 +156,16 @@ package final class WireServer: Sendable {
         _ method: Method, _ message: ByteBuffer, from peer: PeerIdentity,
         on connection: WireConnection
     ) {
+        let (handler, isExpelled) = state.withLock {
+            ($0.routes.messages[method], $0.expelled.contains(peer.node))
+        }
         do throws(WireFailure) {
-            try check(method, peer, connection)
+            try check(method, peer, isExpelled: isExpelled, connection)
         } catch {
             counters.messagesRefused.add(1, ordering: .relaxed)
             return
         }
-        guard let handler = state.withLock({ $0.routes.messages[method] }) else {
+        guard let handler else {
             counters.messagesRefused.add(1, ordering: .relaxed)
             return
         }
@@ -166,7 +174,7 @@ package final class WireServer: Sendable {
     }
 
     private func check(
-        _ method: Method, _ peer: PeerIdentity, _ connection: WireConnection
+        _ method: Method, _ peer: PeerIdentity, isExpelled: Bool, _ connection: WireConnection
     ) throws(WireFailure) {
         guard let rule = MethodRule.of(method) else {
             throw WireFailure(.unknownMethod, "method \(method.rawValue) is unknown")
@@ -174,10 +182,8 @@ package final class WireServer: Sendable {
         guard rule.callers.contains(peer.role) else {
             throw WireFailure(.forbidden, "a \(peer.role.rawValue) may not call \(rule.name)")
         }
-        if !Self.methodsOfExpelled.contains(method),
-            state.withLock({ $0.expelled.contains(peer.node) })
-        {
-            throw WireFailure(.forbidden, Self.isExpelled(peer))
+        if isExpelled, !Self.methodsOfExpelled.contains(method) {
+            throw WireFailure(.forbidden, Self.expulsion(of: peer))
         }
         if rule.isAllowedBeforeFormation { return }
         guard let theirs = connection.peerCluster else {
