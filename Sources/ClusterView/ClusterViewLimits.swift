@@ -37,5 +37,6 @@ package enum ClusterViewLimits {
             staleAfterMilliseconds > UInt64(watchDeadline.nanoseconds / 1_000_000) + 1_000,
             "one lost watch does not make a view stale")
         precondition(retryMillisecondsMin <= retryMillisecondsMax, "retries slow down")
+        precondition(enrolmentPauseMin <= enrolmentPauseMax, "asking slows down")
     }
 }

@@ -1,3 +1,6 @@
+import NIOCore
+import Wire
+
 /// Every bound of this module, and how they relate.
 package enum CoordinatorLimits {
     package static let foundersMax = 7
@@ -17,11 +20,15 @@ package enum CoordinatorLimits {
     /// Chunks in one request to delete (see chunk.proto).
     package static let chunksPerDelete = 1_000
     package static let problemsPerNodeMax = 16
+    /// One question to the catalogue before a certificate is issued; there are two at most.
+    static let enrolmentQueryTime = TimeAmount.seconds(4)
 
     /// Run once at start-up and once in a test.
     package static func check() {
         precondition(movesMax * 4 <= 4096, "most partitions take new chunks while some move")
         precondition(movesPerNodeMax <= movesMax, "a node moves no more than the cluster")
+        precondition(
+            enrolmentQueryTime * 2 < WireLimits.enrolmentTime, "a joining node hears the answer")
         precondition(foundersMax >= VoterPlan.votersMax, "all voters may be founders")
     }
 }

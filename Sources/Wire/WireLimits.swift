@@ -55,7 +55,7 @@ package enum WireLimits {
     /// Bytes of a message of the joining protocol.
     static let enrolmentBytesMax = 16 << 10
     /// How long such a conversation may take, the catalogue's answer included.
-    static let enrolmentTime = TimeAmount.seconds(10)
+    package static let enrolmentTime = TimeAmount.seconds(10)
     /// Secrets that may be valid at a time.
     static let secretsMax = 2
     /// Bytes of CLUSTER_SECRET, at least.
@@ -68,6 +68,8 @@ package enum WireLimits {
         precondition(helloBytesMax <= messageBytesMax, "a hello is a small message")
         precondition(queuedBytesHigh <= queuedBytesMax, "a writer waits before it is cut off")
         precondition(pumpBytesMax <= socketBytesMax, "pumping alone never counts as overload")
+        precondition(
+            enrolmentsMax <= nodeConnectionsMax, "nodes have room beside those that join")
         precondition(
             messageBytesMax <= messageBytesInFlightMax, "a connection takes the largest message")
         precondition(

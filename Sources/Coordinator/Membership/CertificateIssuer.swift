@@ -18,8 +18,6 @@ struct CertificateIssuer: Sendable {
     let clocks: any Clocks
     let logger: Logger
 
-    static let queryDeadline = TimeAmount.seconds(4)
-
     func answer(_ request: ProtoCertificateRequest) async -> ProtoCertificateReply {
         guard consensus.isLeader(.system) else { return await elsewhere() }
         do {
@@ -51,12 +49,21 @@ struct CertificateIssuer: Sendable {
     ) async throws -> ProtoCertificateReply? {
         switch request.proof {
         case .token(let proof):
-            guard let answer = try await token(proof.id) else { return nil }
+            guard let answer = try await ask({ $0.getJoinToken.id = proof.id }) else { return nil }
             try check(answer, proof, claim)
         case .certificate(let old): try certificates.mayRenew(claim, by: old)
         case nil: throw EnrolmentRefusal("the request has neither a token nor a certificate")
         }
-        if mirror.state.nodes[claim.identity.node]?.membership == .left {
+        // The mirror may be behind; what came since has to be known, too.
+        let known = mirror.state
+        guard let answer = try await ask({ $0.getChanges.since = known.revision }) else {
+            return nil
+        }
+        var state = known
+        guard state.apply(answer.changes) else {
+            throw SystemMirrorError.unanswered("the system range holds what cannot be read")
+        }
+        if state.nodes[claim.identity.node]?.membership == .left {
             throw EnrolmentRefusal(
                 "node \(claim.identity.node) was removed from the cluster; a node with an empty "
                     + "data directory may join instead")
@@ -65,10 +72,11 @@ struct CertificateIssuer: Sendable {
             to: claim, cluster: cluster, sealKeys: claim.identity.role == .gateway ? sealKeys : [])
     }
 
-    private func token(_ id: Data) async throws -> ProtoSystemAnswer? {
-        let query = try ProtoSystemQuery.with { $0.getJoinToken.id = id }.serializedData()
+    /// - Returns: `nil` where this node leads no more.
+    private func ask(_ fill: (inout ProtoSystemQuery) -> Void) async throws -> ProtoSystemAnswer? {
+        let query = try ProtoSystemQuery.with(fill).serializedData()
         let outcome = await consensus.query(
-            .system, Array(query), deadline: .now() + Self.queryDeadline)
+            .system, Array(query), deadline: .now() + CoordinatorLimits.enrolmentQueryTime)
         guard case .done(let bytes) = outcome else { return nil }
         return try ProtoSystemAnswer(serializedBytes: bytes)
     }
