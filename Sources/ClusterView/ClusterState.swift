@@ -80,9 +80,18 @@ package struct ClusterState: Sendable {
         nodes.values.filter { $0.role == role }.sorted { $0.id < $1.id }
     }
 
-    /// Partitions of which the node holds a copy, or will.
+    /// Partitions of which the node holds a copy, or will. Goes through all of them.
     package func partitionCount(of node: NodeID) -> Int {
         partitions.count { $0.nodes.contains(node) || $0.next.contains(node) }
+    }
+
+    /// ``partitionCount(of:)`` of every node that has any, in one pass.
+    package var partitionCounts: [NodeID: Int] {
+        var counts: [NodeID: Int] = [:]
+        for partition in partitions {
+            for node in Set(partition.nodes + partition.next) { counts[node, default: 0] += 1 }
+        }
+        return counts
     }
 
     /// Nodes that were removed: their certificates count for nothing.

@@ -40,8 +40,10 @@ package final class Heartbeats: Sendable {
     package struct Standing: Sendable, Equatable {
         /// Unknown before the first answer.
         package var membership = ProtoMembership.unknown
-        /// Partitions of which it holds a copy, or will.
+        /// Partitions of which it holds a copy, or will; told only to a node that leaves.
         package var partitions = 0
+        /// Whether the question said that the node leaves: else 0 partitions mean nothing.
+        package var isOfLeaving = false
     }
 
     package var lastStanding: Standing { standing.withLock { $0 } }
@@ -96,7 +98,8 @@ package final class Heartbeats: Sendable {
                     }
                     standing.withLock {
                         $0 = Standing(
-                            membership: reply.membership, partitions: Int(reply.partitions))
+                            membership: reply.membership, partitions: Int(reply.partitions),
+                            isOfLeaving: request.wantsDrain)
                     }
                     return next
                 case .notLeader: search.redirected(from: next, to: NodeID(bytes: reply.leader))

@@ -127,7 +127,7 @@ package final class StorageNode: Service {
     /// What is still only safe while this node is there; `nil` where it may go.
     package var keepsIt: String? {
         guard let standing = heartbeats.withLock({ $0 })?.lastStanding,
-            standing.membership != .unknown
+            standing.isOfLeaving
         else { return "the cluster's leader is not heard" }
         if standing.partitions == 0 { return nil }
         return "it holds \(standing.partitions) partitions"

@@ -65,6 +65,22 @@ class Nodes(NodeCase):
         self.cluster.nodes.remove(node)
 
 
+class Replaced(NodeCase):
+    @classmethod
+    def make_cluster(cls):
+        return Cluster("replaced", storage=4, gateways=1, REPAIR_DELAY="10s")
+
+    def test_a_drained_node_that_is_gone_is_removed(self):
+        """a drained node whose machine is gone leaves nothing behind to complain of"""
+        drained = self.dstnode("drain", "s4", "--wait", "120s")
+        self.assertEqual(drained.returncode, 0, drained.stdout + drained.stderr)
+        node = self.cluster.node("s4")
+        node.kill()
+        self.cluster.nodes.remove(node)
+        wait_until("s4 is removed", lambda: self.report("s4")["membership"] == "left", 90)
+        wait_until("all is well", lambda: self.cluster.status_code() == 0)
+
+
 class TooFew(NodeCase):
     @classmethod
     def make_cluster(cls):

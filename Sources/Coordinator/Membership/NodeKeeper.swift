@@ -80,10 +80,13 @@ actor NodeKeeper {
         if liveness.version != before { changed.raise() }
         if request.wantsDrain { await drain(node.id) }
         let state = mirror.state
+        let membership = state.nodes[node.id]?.membership ?? .member
+        // Every node asks every second: what takes long is done for those alone who need it.
+        let isLeaving = request.wantsDrain || membership == .draining
         return .with {
             $0.status = .done
-            $0.membership = state.nodes[node.id]?.membership ?? .member
-            $0.partitions = UInt32(state.partitionCount(of: node.id))
+            $0.membership = membership
+            $0.partitions = isLeaving ? UInt32(state.partitionCount(of: node.id)) : 0
         }
     }
 
@@ -195,6 +198,13 @@ actor NodeKeeper {
             guard let known = state.nodes[node],
                 known.membership == .member || known.membership == .draining
             else { continue }
+            if known.membership == .draining, state.partitionCount(of: node) == 0 {
+                logger.notice(
+                    "a drained node has been gone for longer than REPAIR_DELAY: it is removed",
+                    metadata: ["node": "\(known.label) \(node)"])
+                _ = await propose { $0.setMembership = .of(node, .left) }
+                continue
+            }
             logger.warning(
                 "a node is given up: it was silent for longer than REPAIR_DELAY",
                 metadata: ["node": "\(known.label) \(node)", "role": "\(known.role)"])

@@ -39,6 +39,7 @@ enum StatusReport {
         let nodes = state.nodes.values.sorted {
             ($0.role.rawValue, $0.label, $0.id) < ($1.role.rawValue, $1.label, $1.id)
         }
+        let counts = state.partitionCounts
         var general: [String] = (problems[nil] ?? []).map(\.text)
         if !isFresh { general.append("this gateway has not heard the cluster's leader lately") }
         if leader == nil { general.append("no coordinator says that it leads the system range") }
@@ -49,7 +50,9 @@ enum StatusReport {
         return ClusterReport(
             cluster: state.cluster?.hex ?? "", name: state.clusterName,
             epoch: state.epoch.rawValue, replicationFactor: UInt32(state.replicationFactor),
-            nodes: nodes.map { node(of: $0, state, problems[$0.id] ?? []) },
+            nodes: nodes.map {
+                node(of: $0, state, holds: counts[$0.id] ?? 0, problems[$0.id] ?? [])
+            },
             ranges: ranges(replies),
             partitions: ClusterReport.Partitions(
                 total: UInt64(PartitionID.count),
@@ -60,7 +63,8 @@ enum StatusReport {
     }
 
     private static func node(
-        of node: ClusterState.Node, _ state: ClusterState, _ problems: [ProtoNodeProblem]
+        of node: ClusterState.Node, _ state: ClusterState, holds partitions: Int,
+        _ problems: [ProtoNodeProblem]
     ) -> ClusterReport.Node {
         let liveness = state.liveness[node.id]
         return ClusterReport.Node(
@@ -69,7 +73,7 @@ enum StatusReport {
             membership: name(of: node.membership),
             capacityBytes: node.role == .storage ? node.capacityBytes : 0,
             usedBytes: liveness?.usedBytes ?? 0, freeBytes: liveness?.freeBytes ?? 0,
-            partitions: node.role == .storage ? state.partitionCount(of: node.id) : 0,
+            partitions: partitions,
             version: node.version, problems: problems.map(\.text))
     }
 

@@ -321,7 +321,7 @@ package nonisolated struct ProtoHeartbeatReply: Sendable {
   /// not empty: the node may not be part of the cluster, and why
   package var refusal: String = String()
 
-  /// of which the node holds a copy, or will
+  /// of which a node that leaves holds a copy, or will; others: 0
   package var partitions: UInt32 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
