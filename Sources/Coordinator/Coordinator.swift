@@ -130,10 +130,18 @@ package final class Coordinator: Service {
     package func depart() async { await running.withLock { $0 }?.handOver() }
 
     /// What others would wait for if this node went now; `nil` where it may go.
-    package var keepsIt: String? {
+    package func keepsIt() async -> String? {
         guard let consensus = running.withLock({ $0 }) else { return nil }
         let led = consensus.ranges.count { consensus.isLeader($0) }
-        return led == 0 ? nil : "it leads \(led) ranges"
+        if led > 0 { return "it leads \(led) ranges" }
+        let voters = await consensus.state(of: .system)?.voters ?? []
+        guard voters.contains(configuration.me.node) else { return nil }
+        let state = follower.state
+        let others = voters.count {
+            $0 != configuration.me.node && state.liveness[$0]?.state == .up
+        }
+        if others > voters.count / 2 { return nil }
+        return "without it \(others) of \(voters.count) coordinators are up, which is no majority"
     }
 
     /// Nodes by role and state; told by the coordinator that leads the system range alone, so that

@@ -73,10 +73,11 @@ struct AdminNodes: Sendable {
                     + "their copies are made elsewhere (REPAIR_DELAY), or use force.")
         }
         if node.role == .coordinator {
-            let others = cluster.nodes(of: .coordinator).filter {
-                $0.isMember && $0.id != node.id && cluster.liveness[$0.id]?.state == .up
+            let members = cluster.nodes(of: .coordinator).filter { $0.isMember }
+            let others = members.filter {
+                $0.id != node.id && cluster.liveness[$0.id]?.state == .up
             }
-            guard others.count >= 2 else {
+            guard others.count > members.count / 2 else {
                 throw Self.refused(
                     "Without \(node.label) there are \(others.count) coordinators up: start another "
                         + "first, or use force.")

@@ -57,7 +57,7 @@ struct DepartureWatch: Sendable {
                     milliseconds: now.milliseconds + DepartureLimits.answerPauseMilliseconds)
             }
             if !answered, let pause = watch.heartbeatPause,
-                clocks.monotonic.milliseconds - beatAt.milliseconds >= pause.milliseconds
+                clocks.monotonic.milliseconds - beatAt.milliseconds >= pause.wholeMilliseconds
             {
                 beatAt = clocks.monotonic
                 await heartbeat(notice, &troubles)
@@ -67,7 +67,7 @@ struct DepartureWatch: Sendable {
     }
 
     /// - Returns: What to answer now; `nil` to go on waiting.
-    private func decide(
+    func decide(
         _ notice: LifecycleNotice, _ obstacle: String?, since begun: MonotonicTime
     ) -> LifecycleResult? {
         let waited = clocks.monotonic.milliseconds - begun.milliseconds
@@ -144,8 +144,4 @@ enum DepartureLimits {
             settleMilliseconds < UInt64(answerBeforeMilliseconds),
             "the shortest notice (30 s) leaves time for an answer")
     }
-}
-
-extension Duration {
-    fileprivate var milliseconds: UInt64 { UInt64(max(0, components.seconds)) * 1000 }
 }

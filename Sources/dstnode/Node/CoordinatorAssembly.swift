@@ -40,7 +40,8 @@ enum CoordinatorAssembly {
                 disk: DiskProbe(directory, clocks: base.clocks), problem: { nil },
                 unreadiness: { await coordinator.unreadiness() },
                 departing: Departing(
-                    depart: { _ in await coordinator.depart() }, keepsIt: { coordinator.keepsIt }))
+                    depart: { _ in await coordinator.depart() },
+                    keepsIt: { await coordinator.keepsIt() }))
         ) {
             try await coordinator.run()
         }
