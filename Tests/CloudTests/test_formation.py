@@ -1,14 +1,13 @@
 """Ten processes find each other through each cloud's lists, and form one cluster."""
 
 import json
-import os
 import random
 import subprocess
 import time
 import unittest
 
 from cloud_cluster import CloudCluster, FakeCloud, instance
-from cluster import DSTNODE, http_get, plain_environment, wait_until
+from cluster import DSTNODE, plain_environment, wait_until
 from content import content
 
 
@@ -23,7 +22,7 @@ class Formation(unittest.TestCase):
         if self.fake:
             self.fake.close()
 
-    def form(self, cloud, method=None, failures=()):
+    def form(self, cloud, method=None, failures=(), page_size=5, empty_pages=1, seconds=60):
         self.fake = FakeCloud(cloud)
         self.cluster = CloudCluster(f"form-{cloud}", self.fake, method)
         strangers = [
@@ -33,8 +32,8 @@ class Formation(unittest.TestCase):
         ]
         self.fake.state(
             instances=self.cluster.instances() + strangers,
-            page_size=5,
-            empty_pages=1,
+            page_size=page_size,
+            empty_pages=empty_pages,
             failures=list(failures),
         )
         order = list(self.cluster.nodes)
@@ -42,10 +41,10 @@ class Formation(unittest.TestCase):
         for node in order:
             node.start()
         began = time.monotonic()
-        self.cluster.wait_ready()
+        self.cluster.wait_ready(seconds=seconds)
         print(f"      {cloud}: ready {time.monotonic() - began:.1f} s after the last start")
-        report = self.cluster.status()
-        self.assertEqual(len(report["nodes"]), 10)
+        # A gateway serves a moment before the cluster has written it down.
+        wait_until("ten nodes", lambda: len(self.cluster.status()["nodes"]) == 10)
         s3 = self.cluster.s3()
         s3.create_bucket(Bucket="formed")
         body = content(cloud, 1 << 20)
@@ -77,6 +76,27 @@ class Formation(unittest.TestCase):
         ]
         self.form("aws", failures=failures)
         self.failed = False
+
+    def half(self, cloud, path):
+        # In one page, as lists of this length are: every page more halves a round's chance.
+        failures = [{"path": path, "status": 503, "share": 0.5}]
+        # Who fails several times in a row waits up to a minute: one of ten often does.
+        self.form(cloud, failures=failures, page_size=50, empty_pages=0, seconds=300)
+        calls = [request for request in self.fake.requests() if path in str(request)]
+        print(f"      {len(calls)} calls of the list by ten nodes")
+        self.failed = False
+
+    def test_half_of_aws_fails(self):
+        """ten nodes form while every second list of AWS fails"""
+        self.half("aws", "DescribeInstances")
+
+    def test_half_of_gcp_fails(self):
+        """ten nodes form while every second list of Google fails"""
+        self.half("gcp", "aggregated/instances")
+
+    def test_half_of_azure_fails(self):
+        """ten nodes form while every second of Azure's two lists fails"""
+        self.half("azure", "/providers/Microsoft.")
 
     def test_cloud_finds_out_where_it_is(self):
         """DISCOVERY_METHOD=cloud finds out which cloud it is, and status stays well"""

@@ -6,6 +6,7 @@ GET  /-/state           the state
 """
 
 import json
+import random
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +22,7 @@ class Fake:
     def __init__(self):
         self.lock = threading.RLock()
         self.records = []
+        self.dice = random.Random(1)
         self.state = {"failures": [], "delay_seconds": 0}
         self.base = ""
 
@@ -32,13 +34,18 @@ class Fake:
         raise NotImplementedError
 
     def injected(self, request):
-        """The first failure whose `path` is in the request's; `count` says how often it happens."""
+        """The first failure whose `path` is in the request's. `count` says how often it happens, or
+        `share` how likely it is, by the same dice in every run."""
         for failure in self.state["failures"]:
             if failure.get("path", "") not in request.path + "?" + request.text():
                 continue
-            if failure.get("count", 1) <= 0:
+            if "share" in failure:
+                if self.dice.random() >= failure["share"]:
+                    continue
+            elif failure.get("count", 1) <= 0:
                 continue
-            failure["count"] = failure.get("count", 1) - 1
+            else:
+                failure["count"] = failure.get("count", 1) - 1
             status, headers, body = self.fail(
                 failure.get("status", 503), failure.get("code", "Injected"),
                 failure.get("message", "injected"))
