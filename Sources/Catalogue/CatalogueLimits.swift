@@ -35,7 +35,6 @@ package enum CatalogueLimits {
     package static let bucketNameBytesMax = 63
     package static let accessKeysMax = 10_000
     package static let joinTokensMax = 1000
-    package static let joinTokenIDBytes = 8
     /// Join tokens are listed for this long after they have expired.
     static let joinTokenKeptMilliseconds: Int64 = 30 * 86_400_000
     package static let rangesMax = 1_024

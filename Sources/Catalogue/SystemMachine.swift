@@ -92,7 +92,7 @@ enum SystemLimits {
     }
 
     private static func joinToken(_ token: ProtoJoinToken) -> String? {
-        if token.id.count != CatalogueLimits.joinTokenIDBytes { return "a token's id has 8 bytes" }
+        if token.id.count != JoinToken.idBytes { return "a token's id has 8 bytes" }
         if token.secretHash.count != 32 { return "the hash of a token's secret has 32 bytes" }
         switch token.role {
         case .storage, .gateway: break

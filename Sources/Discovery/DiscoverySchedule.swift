@@ -65,9 +65,6 @@ package struct DiscoverySchedule: Sendable, Equatable {
         wait(max(pause, retryAfter ?? .zero), now)
     }
 
-    /// The task that asked was cancelled: the source is as it was.
-    package mutating func abandoned() { isInFlight = false }
-
     private mutating func charge(_ count: Int, _ now: MonotonicTime) {
         guard price == .calls else { return }
         calls += Array(repeating: now, count: min(count, DiscoveryLimits.callsPerMinuteMax))
