@@ -86,24 +86,35 @@ def instance(cloud, name, address, role, cluster="cloud-test", running=True):
     return {"name": name, "ip": address, "state": state, "zone": "1", "tags": tags}
 
 
-class CloudCluster(Cluster):
+class AddressCluster(Cluster):
     """Each node has an address of 127.0.0.0/8 of its own, and all have one port."""
+
+    def __init__(self, name, **settings):
+        super().__init__(name, **settings)
+        self.port = free_ports(1)[0]
+        for number, node in enumerate(self.nodes):
+            node.address = f"127.0.7.{number + 11}:{self.port}"
+            node.environment["LISTEN_ADDRESS"] = node.address
+            del node.environment["SEED_NODES"]
+
+    def set(self, **settings):
+        """Further settings of all nodes, from their next start on."""
+        for node in self.nodes:
+            node.environment.update(settings)
+
+
+class CloudCluster(AddressCluster):
+    """Nodes that ask a fake cloud for each other."""
 
     def __init__(self, name, fake, method=None, **settings):
         super().__init__(name, **settings)
         self.fake = fake
-        port = free_ports(1)[0]
-        for number, node in enumerate(self.nodes):
-            host = f"127.0.7.{number + 11}"
-            node.address = f"{host}:{port}"
-            node.environment.update(
-                fake.environment(),
-                LISTEN_ADDRESS=node.address,
-                DISCOVERY_METHOD=method or fake.cloud,
-                DISCOVERY_PORT=str(port),
-                CLUSTER_NAME="cloud-test",
-            )
-            del node.environment["SEED_NODES"]
+        self.set(
+            DISCOVERY_METHOD=method or fake.cloud,
+            DISCOVERY_PORT=str(self.port),
+            CLUSTER_NAME="cloud-test",
+            **fake.environment(),
+        )
 
     def instances(self):
         return [
