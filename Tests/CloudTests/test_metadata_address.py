@@ -4,6 +4,7 @@ import os
 import random
 import time
 import unittest
+from collections import Counter
 from datetime import datetime, timedelta, timezone
 
 from cloud_cluster import METADATA_ENDPOINTS
@@ -11,6 +12,10 @@ from cloud_machines import MachineCluster
 from cluster import http_get, wait_until
 from content import content
 
+# How long a settled cluster is watched; at most this often a node may ask for a list meanwhile:
+# once a minute, at the beginning, in the middle and at the end.
+WATCH_SECONDS = 130
+LISTS_MAX = 3
 # The shortest notice, of a preemption, is 30 s before the end; half of that is for the drain.
 NOTICE_SECONDS_MAX = 15
 
@@ -107,6 +112,19 @@ class MetadataAddress(MachineCase):
     def test_cloud(self):
         """ten machines that find out which cloud theirs is"""
         self.form_in_zones("azure", method="cloud")
+        self.failed = False
+
+    def test_a_settled_cluster_asks_once_a_minute(self):
+        """a node of a cluster where nothing changes asks for the list once a minute at most"""
+        # As long as AWS's own are: who gets a list in parts makes more calls for it.
+        self.form("aws", page_size=1000)
+        self.cluster.fake.forget()
+        time.sleep(WATCH_SECONDS)
+        lists = Counter(one["client"] for one in self.requests("Action=DescribeInstances"))
+        counts = {node.name: lists[self.cluster.host(node.name)] for node in self.cluster.nodes}
+        print(f"      lists in {WATCH_SECONDS} s: {counts}, together {lists.total()}")
+        self.assertEqual(lists.total(), sum(counts.values()))
+        self.assertLessEqual(max(counts.values()), LISTS_MAX, counts)
         self.failed = False
 
 
