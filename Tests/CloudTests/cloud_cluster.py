@@ -20,21 +20,32 @@ ENDPOINTS = {
     "gcp": ("DST_GCP_COMPUTE_ENDPOINT", "DST_GCP_SECRETS_ENDPOINT"),
     "azure": ("DST_AZURE_IMDS_ENDPOINT", "DST_AZURE_ARM_ENDPOINT", "DST_AZURE_VAULT_ENDPOINT"),
 }
+# Those of the metadata services, which have one address everywhere.
+METADATA_ENDPOINTS = ("DST_AWS_IMDS_ENDPOINT", "GCE_METADATA_HOST", "DST_AZURE_IMDS_ENDPOINT")
 
 
 class FakeCloud:
     """A process that answers as a cloud does; `state` changes what it says."""
 
-    def __init__(self, cloud):
+    def __init__(self, cloud, host="127.0.0.1", port=0, around=()):
+        """`around`: the command that runs a command where the address is."""
         self.cloud = cloud
+        command = [sys.executable, str(FAKES / "fake_cloud.py"), "--cloud", cloud]
         self.process = subprocess.Popen(
-            [sys.executable, str(FAKES / "fake_cloud.py"), "--cloud", cloud],
+            [*around, *command, "--host", host, "--port", str(port)],
             stdout=subprocess.PIPE,
             text=True,
         )
-        word, port = self.process.stdout.readline().split()
-        assert word == "port"
-        self.authority = f"127.0.0.1:{port}"
+        words = self.process.stdout.readline().split()
+        if words[:1] != ["port"]:
+            self.close()
+            raise AssertionError(f"the fake of {cloud} does not serve {host}:{port}: {words}")
+        self.authority = f"{host}:{words[1]}"
+
+    def services(self):
+        """The endpoints of all but the metadata service."""
+        names = [name for name in ENDPOINTS[self.cloud] if name not in METADATA_ENDPOINTS]
+        return {name: f"http://{self.authority}" for name in names}
 
     def environment(self):
         endpoints = {name: f"http://{self.authority}" for name in ENDPOINTS[self.cloud]}
@@ -66,44 +77,64 @@ class FakeCloud:
         self.process.stdout.close()
 
 
-def instance(cloud, name, address, role, cluster="cloud-test", running=True):
+# The first one is where an instance is unless it is said otherwise.
+ZONES = {
+    "aws": ("eu-west-1a", "eu-west-1b", "eu-west-1c"),
+    "gcp": ("europe-west1-b", "europe-west1-c", "europe-west1-d"),
+    "azure": ("1", "2", "3"),
+}
+
+
+def instance(cloud, name, address, role, cluster="cloud-test", running=True, zone=None):
     """An instance in the words of each fake."""
+    zone = zone or ZONES[cloud][0]
     tags = {"dst-cluster": cluster, "dst-role": role}
     if cloud == "aws":
         state = "running" if running else "stopped"
         tags["aws:autoscaling:groupName"] = f"{cluster}-{role}"
-        return {"id": name, "ip": address, "state": state, "zone": "eu-west-1a", "tags": tags}
+        return {"id": name, "ip": address, "state": state, "zone": zone, "tags": tags}
     if cloud == "gcp":
         status = "RUNNING" if running else "TERMINATED"
         return {
             "name": name,
             "ip": address,
             "status": status,
-            "zone": "europe-west1-b",
+            "zone": zone,
             "labels": tags,
         }
     state = "Succeeded" if running else "Deleting"
-    return {"name": name, "ip": address, "state": state, "zone": "1", "tags": tags}
+    return {"name": name, "ip": address, "state": state, "zone": zone, "tags": tags}
 
 
-class CloudCluster(Cluster):
+class AddressCluster(Cluster):
     """Each node has an address of 127.0.0.0/8 of its own, and all have one port."""
+
+    def __init__(self, name, **settings):
+        super().__init__(name, **settings)
+        self.port = free_ports(1)[0]
+        for number, node in enumerate(self.nodes):
+            node.address = f"127.0.7.{number + 11}:{self.port}"
+            node.environment["LISTEN_ADDRESS"] = node.address
+            del node.environment["SEED_NODES"]
+
+    def set(self, **settings):
+        """Further settings of all nodes, from their next start on."""
+        for node in self.nodes:
+            node.environment.update(settings)
+
+
+class CloudCluster(AddressCluster):
+    """Nodes that ask a fake cloud for each other."""
 
     def __init__(self, name, fake, method=None, **settings):
         super().__init__(name, **settings)
         self.fake = fake
-        port = free_ports(1)[0]
-        for number, node in enumerate(self.nodes):
-            host = f"127.0.7.{number + 11}"
-            node.address = f"{host}:{port}"
-            node.environment.update(
-                fake.environment(),
-                LISTEN_ADDRESS=node.address,
-                DISCOVERY_METHOD=method or fake.cloud,
-                DISCOVERY_PORT=str(port),
-                CLUSTER_NAME="cloud-test",
-            )
-            del node.environment["SEED_NODES"]
+        self.set(
+            DISCOVERY_METHOD=method or fake.cloud,
+            DISCOVERY_PORT=str(self.port),
+            CLUSTER_NAME="cloud-test",
+            **fake.environment(),
+        )
 
     def instances(self):
         return [

@@ -85,13 +85,14 @@ class Node:
         self.data = cluster.directory / name
         self.log = cluster.directory / f"{name}.log"
         self.environment = environment
+        self.command = [DSTNODE, "start"]
         self.process = None
 
     def start(self):
         assert self.process is None or self.process.poll() is not None, f"{self.name} runs"
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [DSTNODE, "start"],
+                self.command,
                 env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -1,7 +1,7 @@
 """EC2's metadata service (version 2), DescribeInstances, Auto Scaling's answers, Secrets Manager.
 
 An instance in `state["instances"]`: {"id", "ip", "state": "running", "zone", "tags": {…}}.
-`self` is the id of the instance that asks; one that is not in the list gets the first one's data.
+`self` is the id of the instance that asks; one that is not in the list is in the region's zone a.
 """
 
 import json
@@ -81,17 +81,14 @@ class FakeAWS(Fake):
             return 200, {"X-Aws-Ec2-Metadata-Token-Ttl-Seconds": seconds}, token
         if request.headers.get("x-aws-ec2-metadata-token") not in self.sessions:
             return 401, {}, ""
-        value = self.value(request.path.removeprefix("/latest/"))
+        value = self.value(request.path.removeprefix("/latest/"), self.own(request))
         return (404, {}, "not found") if value is None else (200, {}, value)
 
-    def own(self):
-        for instance in self.state["instances"]:
-            if instance["id"] == self.state["self"]:
-                return instance
-        return {"id": self.state["self"], "ip": "10.0.0.1"}
+    def own(self, request):
+        return self.asking(request, "id") or {"id": self.state["self"], "ip": "10.0.0.1"}
 
-    def value(self, path):
-        state, own = self.state, self.own()
+    def value(self, path, own):
+        state = self.state
         if path == "dynamic/instance-identity/document":
             return {
                 "region": state["region"], "accountId": state["account"],

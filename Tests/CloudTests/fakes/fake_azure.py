@@ -41,15 +41,13 @@ class FakeAzure(Fake):
             return self.secret(request.path.split("/")[2])
         return self.fail(404, "ResourceNotFound", "no such resource")
 
-    def own(self):
-        for machine in self.state["instances"]:
-            if machine["name"] == self.state["self"]:
-                return machine
-        return {"name": self.state["self"], "ip": "10.0.0.1", "zone": "1"}
+    def own(self, request):
+        return self.asking(request, "name") or {
+            "name": self.state["self"], "ip": "10.0.0.1", "zone": "1"}
 
     def metadata(self, request):
         if request.path == "/metadata/instance":
-            return self.instance()
+            return self.instance(self.own(request))
         if request.path == "/metadata/identity/oauth2/token":
             return self.access(request)
         if request.path == "/metadata/scheduledevents":
@@ -61,8 +59,8 @@ class FakeAzure(Fake):
                              "Events": self.state["events"]}
         return 404, {}, ""
 
-    def instance(self):
-        own, state = self.own(), self.state
+    def instance(self, own):
+        state = self.state
         return 200, {}, {
             "compute": {
                 "subscriptionId": state["subscription"], "resourceGroupName": state["group"],

@@ -1,7 +1,8 @@
 """Google's metadata server, instances.aggregatedList and Secret Manager.
 
 An instance in `state["instances"]`: {"name", "ip", "status": "RUNNING", "zone", "labels": {…}}.
-`unreachables` makes a list partial. `stop_state` is what a long poll waits for.
+`unreachables` makes a list partial. `stop_state` is what a long poll waits for; an instance may
+have that and `preempted` of its own.
 """
 
 import base64
@@ -52,11 +53,9 @@ class FakeGCP(Fake):
             return self.secret(request.path[4:-7])
         return self.fail(404, "notFound", "no such resource")
 
-    def own(self):
-        for instance in self.state["instances"]:
-            if instance["name"] == self.state["self"]:
-                return instance
-        return {"name": self.state["self"], "ip": "10.0.0.1", "zone": self.state["zones"][0]}
+    def own(self, request):
+        return self.asking(request, "name") or {
+            "name": self.state["self"], "ip": "10.0.0.1", "zone": self.state["zones"][0]}
 
     def metadata(self, request):
         if request.headers.get("metadata-flavor") != "Google":
@@ -64,12 +63,13 @@ class FakeGCP(Fake):
         path = request.path.removeprefix("/computeMetadata/v1/")
         if path == "instance/shutdown-details/stop-state":
             return self.stop_state(request)
-        own, state = self.own(), self.state
+        own, state = self.own(request), self.state
         values = {
             "project/project-id": state["project"], "instance/name": own["name"],
             "instance/id": "4242", "instance/zone": f"projects/1/zones/{own['zone']}",
             "instance/network-interfaces/0/ip": own.get("ip"),
-            "instance/preempted": "TRUE" if state["preempted"] else "FALSE",
+            "instance/preempted": (
+                "TRUE" if own.get("preempted", state["preempted"]) else "FALSE"),
             "instance/service-accounts/default/token": {
                 "access_token": state["token"], "expires_in": state["token_seconds"],
                 "token_type": "Bearer"},
@@ -82,16 +82,19 @@ class FakeGCP(Fake):
         if request.query.get("wait_for_change") == "true":
             end = time.time() + min(float(request.query.get("timeout_sec", "60")), 60)
             last = request.query.get("last_etag", "0")
-            while time.time() < end and self.etag() == last and last != "0":
+            while time.time() < end and self.etag(request) == last and last != "0":
                 self.lock.release()
                 time.sleep(0.05)
                 self.lock.acquire()
-        value = self.state["stop_state"]
-        headers = {"ETag": self.etag()}
+        value = self.stopping(request)
+        headers = {"ETag": self.etag(request)}
         return (404, headers, "") if value is None else (200, headers, value)
 
-    def etag(self):
-        return format(crc32c(str(self.state["stop_state"]).encode()), "08x") + "00000000"
+    def stopping(self, request):
+        return self.own(request).get("stop_state", self.state["stop_state"])
+
+    def etag(self, request):
+        return format(crc32c(str(self.stopping(request)).encode()), "08x") + "00000000"
 
     def list(self, request):
         wanted = re.search(r'labels\.dst-cluster="([^"]*)"', request.query.get("filter", ""))

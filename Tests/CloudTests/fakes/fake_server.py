@@ -3,6 +3,9 @@
 GET  /-/requests        everything that was asked, as JSON; DELETE forgets it
 PUT  /-/state           replaces parts of the state (a JSON object)
 GET  /-/state           the state
+
+Whoever asks from the address of an instance in `state["instances"]` is that instance; everybody
+else is the one that `self` names.
 """
 
 import json
@@ -33,6 +36,14 @@ class Fake:
         """The cloud's own form of an error; (status, headers, body)."""
         raise NotImplementedError
 
+    def asking(self, request, key):
+        """The instance that asks, or None. `key` is what `self` is the value of."""
+        instances = self.state["instances"]
+        for one in instances:
+            if one.get("ip") == request.client:
+                return one
+        return next((one for one in instances if one[key] == self.state["self"]), None)
+
     def injected(self, request):
         """The first failure whose `path` is in the request's. `count` says how often it happens, or
         `share` how likely it is, by the same dice in every run."""
@@ -56,8 +67,9 @@ class Fake:
 
 
 class Request:
-    def __init__(self, method, target, headers, body):
+    def __init__(self, method, target, headers, body, client):
         parts = urlsplit(target)
+        self.client = client
         self.method, self.path, self.body = method, parts.path, body
         self.query = dict(parse_qsl(parts.query, keep_blank_values=True))
         self.raw_query = parts.query
@@ -73,7 +85,7 @@ class Request:
         return {
             "method": self.method, "path": self.path, "query": self.query,
             "raw_query": self.raw_query, "headers": self.headers, "body": self.text(),
-            "time": time.time(),
+            "client": self.client, "time": time.time(),
         }
 
 
@@ -111,7 +123,9 @@ def handler(fake):
 
         def serve(self):
             length = min(int(self.headers.get("Content-Length") or 0), BODY_MAX)
-            request = Request(self.command, self.path, self.headers, self.rfile.read(length))
+            body = self.rfile.read(length)
+            request = Request(
+                self.command, self.path, self.headers, body, self.client_address[0])
             if request.path.startswith("/-/"):
                 with fake.lock:
                     return self.control(request)
