@@ -6,6 +6,7 @@ struct Dstnode: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dstnode",
         abstract: "A distributed, S3-compatible object store.",
+        version: NodeBase.version,
         subcommands: [
             StartCommand.self, ConfigCommand.self, StatusCommand.self, KeyCommand.self,
             TokenCommand.self, NodeCommand.self, DrainCommand.self, DiscoverCommand.self,
@@ -15,6 +16,6 @@ struct Dstnode: AsyncParsableCommand {
 
     static func main() async {
         FirstProcess.prepare()
-        await main(nil)
+        await main(ProcessArguments.missedByRuntime)
     }
 }
