@@ -163,12 +163,11 @@ final class WireConnection: ChannelDuplexHandler, @unchecked Sendable {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        let reason = certificate.refusal ?? "\(error)"
+        let refusal = certificate.refusal ?? TLSFailure.refusal(error)
+        let reason = refusal ?? TLSFailure.describe(error)
         if state == .shakingHands {
-            if certificate.refusal != nil || !isClient {
-                warn("node protocol handshake refused", reason)
-            }
-            close(certificate.refusal == nil ? .unreachable(reason) : .refused(reason))
+            if refusal != nil || !isClient { warn("node protocol handshake refused", reason) }
+            close(refusal == nil ? .unreachable(reason) : .refused(reason))
         } else {
             close(.connectionLost(reason))
         }
