@@ -46,10 +46,6 @@ package enum CloudLimits {
     package static let awsSessionSeconds = 21_600
     /// Credentials are fetched anew this long before they end.
     package static let refreshBefore = Duration.seconds(300)
-    /// How long one long poll of Google's metadata server waits for a change.
-    package static let longPollSeconds = 60
-    /// What such a poll may take beyond that.
-    package static let longPollSlack = Duration.seconds(5)
 
     /// Relations between limits. Run once in a test.
     package static func check() {

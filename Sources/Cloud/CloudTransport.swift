@@ -29,6 +29,8 @@ package final class HTTPTransport: CloudTransport {
         configuration.httpVersion = .http1Only
         configuration.connectionPool = .init(
             idleTimeout: .seconds(30), concurrentHTTP1ConnectionsPerHostSoftLimit: 4)
+        // Who asks tries again in its own time; a name that does not exist is an answer at once.
+        configuration.connectionPool.retryConnectionEstablishment = false
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 

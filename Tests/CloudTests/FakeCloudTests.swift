@@ -117,10 +117,10 @@ import Testing
         #expect(secret == Array("s3cret".utf8))
         let watch = clouds.lifecycle(of: .gcp)
         #expect(try await watch.look() == nil)
-        async let next = watch.look()
-        try await Task.sleep(for: .milliseconds(200))
         try await fake.set(#"{"stop_state": "PENDING_STOP"}"#)
-        #expect(try await next?.kind == .stopping)
+        #expect(try await watch.look()?.kind == .stopping)
+        try await fake.set(#"{"preempted": true}"#)
+        #expect(try await watch.look()?.kind == .interruption)
     }
 
     @Test func `Azure: list, secret and life cycle`() async throws {

@@ -3,27 +3,15 @@ import Core
 /// The metadata server ("About VM metadata", Compute Engine documentation): what is asked and how
 /// the answers read.
 enum GCPMetadata {
-    static func get(_ endpoint: CloudEndpoint, _ path: String, query: String = "") -> CloudRequest {
+    static func get(_ endpoint: CloudEndpoint, _ path: String) -> CloudRequest {
         CloudRequest(
-            "GET", endpoint,
-            "/computeMetadata/v1/\(path)" + (query.isEmpty ? "" : "?" + query),
+            "GET", endpoint, "/computeMetadata/v1/\(path)",
             headers: [("metadata-flavor", "Google")])
     }
 
     static let tokenPath = "instance/service-accounts/default/token"
     static let stopStatePath = "instance/shutdown-details/stop-state"
     static let preemptedPath = "instance/preempted"
-
-    /// A long poll: answers when the value is no longer the one of `lastTag`, or after
-    /// ``CloudLimits/longPollSeconds``.
-    static func waiting(
-        _ endpoint: CloudEndpoint, _ path: String, lastTag: String
-    ) -> CloudRequest {
-        get(
-            endpoint, path,
-            query: "wait_for_change=true&timeout_sec=\(CloudLimits.longPollSeconds)"
-                + "&last_etag=\(lastTag)")
-    }
 
     /// The reply says that it is Google's: anybody may answer at a name or a link-local address.
     static func isGoogle(_ reply: CloudReply) -> Bool {

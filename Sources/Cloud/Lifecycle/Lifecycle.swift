@@ -42,8 +42,7 @@ package enum LifecycleResult: Sendable, Equatable {
 
 /// Watches for the end of this machine, and answers. One implementation per cloud.
 package protocol LifecycleWatch: Sendable {
-    /// Looks once. Where the cloud has a long poll this waits up to
-    /// ``CloudLimits/longPollSeconds``; elsewhere who asks pauses ``pause`` between two looks.
+    /// Looks once; who asks pauses ``pause`` between two looks.
     ///
     /// - Returns: The most urgent notice; `nil` while the machine may stay.
     func look() async throws(CloudError) -> LifecycleNotice?

@@ -1,13 +1,11 @@
 """Google's metadata server, instances.aggregatedList and Secret Manager.
 
 An instance in `state["instances"]`: {"name", "ip", "status": "RUNNING", "zone", "labels": {…}}.
-`unreachables` makes a list partial. `stop_state` is what a long poll waits for; an instance may
-have that and `preempted` of its own.
+`unreachables` makes a list partial. An instance may have `stop_state` and `preempted` of its own.
 """
 
 import base64
 import re
-import time
 
 from fake_server import Fake
 
@@ -61,8 +59,6 @@ class FakeGCP(Fake):
         if request.headers.get("metadata-flavor") != "Google":
             return 403, {}, "Missing required header \"Metadata-Flavor: Google\""
         path = request.path.removeprefix("/computeMetadata/v1/")
-        if path == "instance/shutdown-details/stop-state":
-            return self.stop_state(request)
         own, state = self.own(request), self.state
         values = {
             "project/project-id": state["project"], "instance/name": own["name"],
@@ -70,31 +66,13 @@ class FakeGCP(Fake):
             "instance/network-interfaces/0/ip": own.get("ip"),
             "instance/preempted": (
                 "TRUE" if own.get("preempted", state["preempted"]) else "FALSE"),
+            "instance/shutdown-details/stop-state": own.get("stop_state", state["stop_state"]),
             "instance/service-accounts/default/token": {
                 "access_token": state["token"], "expires_in": state["token_seconds"],
                 "token_type": "Bearer"},
         }
         value = values.get(path)
         return (404, {}, "") if value is None else (200, {}, value)
-
-    def stop_state(self, request):
-        """Waits as long as it is asked to, in small steps; the lock is not held meanwhile."""
-        if request.query.get("wait_for_change") == "true":
-            end = time.time() + min(float(request.query.get("timeout_sec", "60")), 60)
-            last = request.query.get("last_etag", "0")
-            while time.time() < end and self.etag(request) == last and last != "0":
-                self.lock.release()
-                time.sleep(0.05)
-                self.lock.acquire()
-        value = self.stopping(request)
-        headers = {"ETag": self.etag(request)}
-        return (404, headers, "") if value is None else (200, headers, value)
-
-    def stopping(self, request):
-        return self.own(request).get("stop_state", self.state["stop_state"])
-
-    def etag(self, request):
-        return format(crc32c(str(self.stopping(request)).encode()), "08x") + "00000000"
 
     def list(self, request):
         wanted = re.search(r'labels\.dst-cluster="([^"]*)"', request.query.get("filter", ""))
