@@ -8,6 +8,8 @@ struct CandidateSource: Sendable {
         case failed(String)
         case recovered
         case found(count: Int, isPartial: Bool)
+        /// It answers, and nobody is there; what it saw and left out.
+        case nobody([LeftOut])
     }
 
     private(set) var schedule: DiscoverySchedule
@@ -15,6 +17,7 @@ struct CandidateSource: Sendable {
     /// Whether it ever answered with somebody: until then the list on disk stands in.
     private(set) var hasAnswered = false
     private var lastErrorKind: String?
+    private var findsNobody = false
 
     init(name: String, price: DiscoveryPrice) {
         schedule = DiscoverySchedule(price: price)
@@ -74,6 +77,8 @@ struct CandidateSource: Sendable {
             events.append(.found(count: found.peers.count, isPartial: found.isPartial))
         }
         report.isPartial = found.isPartial
+        if found.peers.isEmpty, !findsNobody { events.append(.nobody(report.leftOut)) }
+        findsNobody = found.peers.isEmpty
         return events
     }
 

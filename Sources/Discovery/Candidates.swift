@@ -100,6 +100,13 @@ package final class Candidates: Sendable {
                 "discovery failed; going on with the last candidates",
                 metadata: ["source": "\(source)", "error": "\(reason)"])
         case .recovered: logger.info("discovery works again", metadata: ["source": "\(source)"])
+        case .nobody(let leftOut):
+            let seen = leftOut.prefix(3).map { "\($0.what): \($0.reason)" }
+            logger.warning(
+                "discovery finds nobody",
+                metadata: [
+                    "source": "\(source)", "left.out": "\(seen.joined(separator: "; "))",
+                ])
         case .found(let count, let isPartial):
             logger.info(
                 "discovery found peers",

@@ -57,6 +57,22 @@ private final class LineCounter: LogHandler {
         #expect(answers == [["a:1"], ["a:1"], ["a:1"], ["c:1"]])
     }
 
+    @Test func `a source that finds nobody says so once, and why`() async {
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let counter = LineCounter()
+        let plugin = ScriptedPlugin([.peers(), .peers(), .peers("a:1"), .peers()])
+        let candidates = candidates(plugin, logger: Logger(label: "test") { _ in counter })
+        for _ in 0..<4 {
+            _ = await candidates.find()
+            clocks.advance(.seconds(120))
+        }
+        #expect(
+            counter.lines.withLock { $0 }
+                == [
+                    "discovery finds nobody", "discovery found peers", "discovery finds nobody",
+                ])
+    }
+
     @Test func `the last answer outlives the process`() async {
         defer { try? FileManager.default.removeItem(atPath: path) }
         _ = await candidates(StaticDiscovery(seeds: seeds("a:1"))).find()

@@ -73,7 +73,7 @@ package struct DNSDiscovery: DiscoveryPlugin {
                 found.isPartial = true
                 leaveOut(outcome, "\(error)", &found)
             } else if outcome.addresses.isEmpty {
-                leaveOut(outcome, "no such name, or it has no address", &found)
+                leaveOut(outcome, Self.nothing, &found)
             }
             for address in outcome.addresses where seen.insert(address).inserted {
                 found.peers.append(Peer(address: address, source: name))
@@ -81,6 +81,9 @@ package struct DNSDiscovery: DiscoveryPlugin {
         }
         return found
     }
+
+    private static let nothing =
+        "no such name, or it has no address; check DISCOVERY_DNS_NAMES and the name's zone"
 
     private func leaveOut(_ outcome: Outcome, _ reason: String, _ found: inout Discovered) {
         found.leftOut.append(
