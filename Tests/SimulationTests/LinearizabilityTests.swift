@@ -159,6 +159,22 @@ import Testing
             put("b2", 0, 1, if: .match("b1"), .unknown), read("b2", 4, 5), read("b0", 6, 7))
     }
 
+    @Test func `a write in doubt that a condition names happens once, like any other`() throws {
+        try bad(
+            put("b", 0, 1, .unknown), put("c", 0, 1, if: .match("b"), .unknown),
+            put("d", 2, 3, if: .absent, .refused), delete(4, 5),
+            put("e", 6, 7, if: .absent, .refused))
+        // Either may have been the first object; then the second was the other.
+        for name in ["b", "c"] {
+            try good(
+                put("a", 0, 1), put("x", 2, 3, if: .match("b"), .refused),
+                put("y", 2, 3, if: .match("c"), .refused), delete(4, 5),
+                put("b", 6, 7, .unknown), put("c", 6, 7, .unknown),
+                put("d", 8, 9, if: .absent, .refused), delete(10, 11),
+                put("e", 12, 13, if: .match(name), .refused))
+        }
+    }
+
     @Test func `a listing has what is there, and nothing else`() throws {
         let put = put("a", 0, 1)
         try good(

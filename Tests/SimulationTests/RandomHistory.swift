@@ -1,7 +1,8 @@
 import Core
 import Simulation
 
-/// Small histories of a true store, some answers changed: about half can be explained.
+/// Small histories of a true store, some answers changed: about half can be explained. Every third
+/// is another kind, of little but doubts and the answers that need them.
 struct RandomHistory {
     private var random: SeededRandom
     private var state: [String: String] = [:]
@@ -14,7 +15,9 @@ struct RandomHistory {
     static func make(seed: UInt64) -> [ClientOperation] {
         var history = RandomHistory(seed: seed)
         let countMax = history.keys.count == 1 ? 8 : 6
-        for number in 0..<2 + Int(seed / 5) % (countMax - 1) { history.addOne(number) }
+        for number in 0..<2 + Int(seed / 5) % (countMax - 1) {
+            if seed % 3 == 1 { history.addDoubtful(number) } else { history.addOne(number) }
+        }
         return history.operations
     }
 
@@ -44,6 +47,23 @@ struct RandomHistory {
                 condition = .match(named ?? known.randomElement(using: &random) ?? "v0")
             }
             addWrite(.put(key: key, value: "v\(number)", if: condition), on: key, number)
+        }
+    }
+
+    /// A step that finds nothing, or some other object, or a doubt that makes it so.
+    private mutating func addDoubtful(_ number: Int) {
+        let value = "v\(number)"
+        let other = "v\(Int.random(in: 0..<7, using: &random))"
+        let conditions: [ClientOperation.Condition] = [.always, .absent, .match(other)]
+        let condition = conditions.randomElement(using: &random) ?? .always
+        switch Int.random(in: 0..<10, using: &random) {
+        case 0: add(.delete(key: "k"), number)
+        case 1: add(.read(key: "k", value: nil), number)
+        case 2: add(.put(key: "k", value: value), number)
+        case 3: add(.put(key: "k", value: value, if: .absent), number, .refused)
+        case 4, 5: add(.put(key: "k", value: value, if: .match(other)), number, .refused)
+        case 6: add(.delete(key: "k"), number, .unknown)
+        default: add(.put(key: "k", value: value, if: condition), number, .unknown)
         }
     }
 

@@ -4,7 +4,6 @@ struct SlotSet: Hashable {
 
     private(set) var bits: UInt128 = 0
 
-    var isEmpty: Bool { bits == 0 }
     var count: Int { bits.nonzeroBitCount }
     /// The lowest slot that is not in the set, if any.
     var firstFree: Int? {
@@ -34,11 +33,11 @@ struct SlotSet: Hashable {
 ///
 /// Not counted are those with an `If-Match`. They need a value that is written once, and end it; so
 /// no path can use one twice.
-struct Spent: Equatable {
+struct Spent {
     var deletes: Int32 = 0
     var puts: Int32 = 0
     var creations: Int32 = 0
-    /// Those whose value a condition names are told apart. Rarely any.
+    /// Those whose value a condition names are told apart. Each at most once; rarely any.
     var named: [KeyState] = []
 
     /// Whether whatever can follow `other` can also follow this.
@@ -47,11 +46,9 @@ struct Spent: Equatable {
             && (named.isEmpty || named.allSatisfy { other.named.contains($0) })
     }
 
-    /// With the named ones in order, so that equal sets are equal.
     func adding(_ state: KeyState) -> Spent {
         var result = self
-        let place = named.firstIndex { $0.rawValue > state.rawValue } ?? named.count
-        result.named.insert(state, at: place)
+        result.named.append(state)
         return result
     }
 }
@@ -84,12 +81,6 @@ struct ConfigurationSet {
     private static let unindexedMax = 8
 
     var isEmpty: Bool { places.isEmpty }
-
-    mutating func removeAll() {
-        places.removeAll(keepingCapacity: true)
-        costs.removeAll(keepingCapacity: true)
-        if !index.isEmpty { index.removeAll(keepingCapacity: true) }
-    }
 
     func forEach(_ body: (Configuration) -> Void) {
         for (place, cost) in zip(places, costs) {

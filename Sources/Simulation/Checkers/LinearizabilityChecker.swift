@@ -27,11 +27,12 @@ package struct LinearizabilityChecker: Sendable {
         }
     }
 
-    /// How many configurations to follow for each key. A history that is not too dense takes a few
-    /// for each answer. At most 128 operations may run at once on a key.
+    /// How many configurations to follow for each key: seconds of work. A few for each answer are
+    /// usual; a dozen clients that write the same key all the time take some hundred. At most 128
+    /// operations may run at once on a key.
     package let configurationsMax: Int
 
-    package init(configurationsMax: Int = 4_000_000) {
+    package init(configurationsMax: Int = 16_000_000) {
         precondition(configurationsMax > 0)
         self.configurationsMax = configurationsMax
     }
