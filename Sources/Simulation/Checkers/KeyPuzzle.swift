@@ -78,8 +78,8 @@ struct KeyPuzzle {
     /// The state of each value.
     private var states: [KeyState] = []
 
-    /// - Parameter mergesUnseen: Whether all values that no answer depends on are one state. Quicker,
-    ///   but a message can't name them. Those of doubts are one in any case.
+    /// - Parameter mergesUnseen: Whether all values that no answer depends on are one state.
+    ///   Quicker, but a message can't name them. Those of doubts are one in any case.
     /// - Complexity: O(n log n) for n entries.
     init(_ history: KeyHistory, mergesUnseen: Bool) {
         key = history.key

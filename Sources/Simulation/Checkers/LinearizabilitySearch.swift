@@ -1,7 +1,7 @@
 /// Follows all that may have happened on one key, answer by answer.
 ///
 /// Each configuration is a state and the pending operations that have taken effect in it. When an
-/// operation answers, it must have taken effect in every configuration; those in which it can't die.
+/// operation answers, it must have taken effect in every configuration; those where it can't die.
 /// Before it, other pending operations may, in any order: no sooner than an answer asks for it,
 /// which is Lowe's "just in time". What changes nothing takes effect as soon as it can.
 ///
