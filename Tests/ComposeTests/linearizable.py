@@ -115,6 +115,7 @@ def _split(operations):
             _earlier(first_seen, operation.value, operation.ended)
         if operation.answer == OK and operation.if_match and not operation.refused:
             _earlier(first_seen, operation.if_match, operation.ended)
+    _follow_conditions(operations, first_seen)
     certain, doubtful = [], []
     for operation in operations:
         if operation.answer == OK:
@@ -129,6 +130,22 @@ def _split(operations):
             # A read without an answer says nothing; a write that failed for certain is none.
             assert operation.answer in (FAIL, UNKNOWN), operation
     return certain, doubtful
+
+
+def _follow_conditions(operations, first_seen):
+    """A conditional write that was seen has itself seen what its condition names, and so on."""
+    doubts = {
+        operation.value: operation
+        for operation in operations
+        if operation.answer == UNKNOWN and operation.kind == "put" and operation.if_match
+    }
+    for value in list(first_seen):
+        time = first_seen[value]
+        while value in doubts:
+            value = doubts[value].if_match
+            if first_seen.get(value, time + 1) <= time:
+                break
+            first_seen[value] = time
 
 
 def _earlier(table, name, time):
