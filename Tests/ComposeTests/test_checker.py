@@ -139,6 +139,11 @@ class KnownHistories(unittest.TestCase):
             first, delete(2, 3, UNKNOWN), put("b", 2, 3, UNKNOWN, if_absent=True),
             put("c", 4, 5, if_match="a", refused=True),
         )
+        self.good(
+            put("b", 0, 1, UNKNOWN), put("c", 0, 1, UNKNOWN, if_match="b"),
+            put("d", 0, 1, UNKNOWN, if_match="c"), put("e", 0, 1, UNKNOWN, if_match="d"),
+            read("e", 2, 3),
+        )
 
     def test_listing(self):
         """a listing has what was acknowledged before it began, and nothing deleted by then"""
