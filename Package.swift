@@ -140,7 +140,7 @@ let package = Package(
                 "Core", "Messages", "Placement", "ClusterView", "Wire", "ChunkStore", lifecycle,
                 logging, metrics, nioCore, nioPosix,
             ]),
-        module("Simulation", ["Core", "Raft", collections]),
+        module("Simulation", ["CCore", "Core", "Raft", collections, grdb]),
         module("NodeConfiguration", ["Core", configuration, yams, logging]),
 
         // 5: the program.
@@ -188,7 +188,7 @@ let package = Package(
                 "StorageNode", "ChunkStore", "ClusterView", "Core", "Messages", "Wire", nioPosix,
                 logging,
             ]),
-        tests("Simulation", ["Simulation"]),
+        tests("Simulation", ["Simulation", "Core", grdb]),
         tests("NodeConfiguration", ["NodeConfiguration", "Core", logging]),
         tests("Tidy", []),
         tests(
