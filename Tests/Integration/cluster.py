@@ -76,6 +76,18 @@ def http_get(address, path, seconds=5):
         return error.code, error.read().decode()
 
 
+def clock_ahead(directory, seconds):
+    """Environment in which a process's wall clock is ahead. `directory`: for what is built."""
+    library = directory / "clock_ahead.so"
+    if not library.exists():
+        source = Path(__file__).resolve().parent / "clock_ahead.c"
+        subprocess.run(
+            ["cc", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, source, "-ldl"],
+            check=True,
+        )
+    return {"LD_PRELOAD": str(library), "CLOCK_AHEAD_SECONDS": str(seconds)}
+
+
 class Node:
     """One process in one role."""
 

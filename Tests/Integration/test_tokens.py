@@ -4,16 +4,20 @@ import json
 import subprocess
 import unittest
 
-from cluster import DSTNODE, Cluster, free_ports, http_get, s3_client, wait_until
+from cluster import (
+    DSTNODE,
+    Cluster,
+    clock_ahead,
+    free_ports,
+    http_get,
+    s3_client,
+    wait_until,
+)
 from cluster_case import ClusterCase
 from content import content
 
 
-class Tokens(ClusterCase):
-    @classmethod
-    def make_cluster(cls):
-        return Cluster("tokens", storage=3, gateways=1)
-
+class JoiningCase(ClusterCase):
     def dstnode(self, *arguments, gateway=0):
         return subprocess.run(
             [DSTNODE, *arguments],
@@ -50,6 +54,12 @@ class Tokens(ClusterCase):
         self.assertIn(reason, node.log.read_text())
         self.assertEqual(http_get(node.address, "/health")[0], 200)
         self.forget(node)
+
+
+class Tokens(JoiningCase):
+    @classmethod
+    def make_cluster(cls):
+        return Cluster("tokens", storage=3, gateways=1)
 
     def test_a_storage_node_and_a_gateway_join_serve_and_come_back(self):
         """storage nodes and gateways join by tokens, serve, and come back without them"""
@@ -147,6 +157,33 @@ class Tokens(ClusterCase):
             self.assertNotEqual(answer.returncode, 0, arguments)
         answer = self.dstnode("token", "revoke", "zz")
         self.assertNotEqual(answer.returncode, 0)
+
+
+class ADayLater(JoiningCase):
+    """Every machine's clock is put 25 hours ahead: all certificates and tokens have expired."""
+
+    @classmethod
+    def make_cluster(cls):
+        return Cluster("a-day-later", storage=3, gateways=1)
+
+    def test_certificates_renew_themselves_and_tokens_end(self):
+        """a node that joined by a token renews its expired certificate; the token is of no use"""
+        token = self.token("storage", "--expires", "24h")
+        joined = self.joining("storage", "s8", token)
+        joined.start()
+        self.cluster.wait_ready([joined])
+        before = (joined.data / "certificate.json").read_text()
+        later = clock_ahead(self.cluster.directory, 25 * 3600)
+        for node in self.cluster.nodes:
+            node.terminate()
+            node.environment.update(later)
+        for node in self.cluster.nodes:
+            node.start()
+        self.cluster.wait_ready()
+        self.assertNotEqual((joined.data / "certificate.json").read_text(), before)
+        late = self.joining("storage", "s9", token)
+        late.environment.update(later)
+        self.refused(late, "has expired")
 
 
 if __name__ == "__main__":
