@@ -236,7 +236,7 @@ extension ChunkStore {
         let (number, preallocated) = state.withLock {
             ($0.segments.takeNumber(), $0.segments.preallocatedBytes)
         }
-        var random = SystemRandomNumberGenerator()
+        var random = Randomness.system
         let header = SegmentHeader(
             kind: kind, number: number, store: identity, identity: .random(using: &random),
             bytes: segmentBytes)

@@ -107,7 +107,7 @@ struct Recovery {
                 if isUsed { throw ChunkStoreError.unusable("the file 'store' is damaged") }
             }
         }
-        var random = SystemRandomNumberGenerator()
+        var random = Randomness.system
         let header = SegmentHeader(
             kind: nil, number: 0, store: .random(using: &random),
             identity: StorageIdentity(high: 0, low: 0), bytes: 0)

@@ -79,11 +79,3 @@ package struct CloudShell: Sendable {
         preconditionFailure("the last try returns or throws")
     }
 }
-
-extension Duration {
-    /// 0 or more.
-    package var wholeMilliseconds: UInt64 {
-        let (seconds, attoseconds) = components
-        return UInt64(max(0, seconds)) * 1000 + UInt64(max(0, attoseconds) / 1_000_000_000_000_000)
-    }
-}

@@ -9,14 +9,21 @@ import Wire
 /// deadline. Commands carry an id, so repeating one is harmless.
 package final class CatalogueClient: Sendable {
     private let pool: WirePool
+    private let clocks: any Clocks
     private let coordinators: @Sendable () -> [NodeID]
     private let hints = LeaderHints()
 
     /// - Parameter coordinators: The nodes to ask, in any order; asked again at each try.
-    package init(pool: WirePool, coordinators: @escaping @Sendable () -> [NodeID]) {
+    package init(
+        pool: WirePool, clocks: any Clocks, coordinators: @escaping @Sendable () -> [NodeID]
+    ) {
+        self.clocks = clocks
         self.pool = pool
         self.coordinators = coordinators
     }
+
+    /// What deadlines are counted from.
+    package var now: NIODeadline { pool.now }
 
     /// - Parameter command: Carries its id; the same is sent at each try.
     package func propose<Result: SwiftProtobuf.Message>(
@@ -82,13 +89,13 @@ package final class CatalogueClient: Sendable {
         var search = LeaderSearch(hint: hints[range])
         var mayHaveRun = false
         var reason = "no coordinator is known"
-        while NIODeadline.now() < deadline, !Task.isCancelled {
+        while pool.now < deadline, !Task.isCancelled {
             guard let node = search.next(among: coordinators()) else {
                 try await pause(&search, deadline, mayHaveRun, reason)
                 continue
             }
             do throws(WireError) {
-                let attempt = min(deadline, .now() + ClusterViewLimits.attemptDeadline)
+                let attempt = min(deadline, pool.now + ClusterViewLimits.attemptDeadline)
                 let reply = try await pool.call(
                     method, to: node, request, deadline: attempt, as: Reply.self)
                 switch reply.status {
@@ -124,10 +131,10 @@ package final class CatalogueClient: Sendable {
     private func pause(
         _ search: inout LeaderSearch, _ deadline: NIODeadline, _ mayHaveRun: Bool, _ reason: String
     ) async throws(CatalogueClientError) {
-        var random = SystemRandomNumberGenerator()
+        var random = Randomness.system
         let milliseconds = search.roundEnded(using: &random)
         do {
-            try await Task.sleep(for: .milliseconds(milliseconds))
+            try await clocks.sleep(for: .milliseconds(milliseconds))
         } catch {
             throw mayHaveRun ? .uncertain("cancelled") : .unavailable("cancelled")
         }

@@ -53,7 +53,7 @@ package struct CertificateKeeper: Sendable {
         var lastReason = ""
         while !Task.isCancelled {
             if let renewAt = certificates.renewAt, clocks.wall < renewAt {
-                try? await Task.sleep(for: ClusterViewLimits.renewalCheckPause)
+                try? await clocks.sleep(for: ClusterViewLimits.renewalCheckPause)
                 continue
             }
             let outcome = await round()
@@ -63,7 +63,7 @@ package struct CertificateKeeper: Sendable {
                     logger.warning("no certificate: \(reason)")
                     lastReason = reason
                 }
-                try? await Task.sleep(for: pause.next(isFinal: outcome.isFinal))
+                try? await clocks.sleep(for: pause.next(isFinal: outcome.isFinal))
             } else {
                 (pause, lastReason) = (Pause(), "")
             }
@@ -173,6 +173,7 @@ private struct Pause {
     mutating func next(isFinal: Bool) -> Duration {
         defer { milliseconds = min(milliseconds * 2, ClusterViewLimits.enrolmentPauseMax) }
         let bound = isFinal ? ClusterViewLimits.enrolmentPauseMax : milliseconds
-        return .milliseconds(Int.random(in: bound / 2...bound))
+        var random = Randomness.system
+        return .milliseconds(Int.random(in: bound / 2...bound, using: &random))
     }
 }

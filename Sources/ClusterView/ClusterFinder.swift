@@ -9,18 +9,20 @@ import Wire
 package struct ClusterFinder: Sendable {
     private let pool: WirePool
     private let addresses: AddressBook
+    private let clocks: any Clocks
     private let logger: Logger
     private let seeds: @Sendable () async -> [String]
     private let waits: @Sendable (String) -> Void
 
     /// - Parameter waits: Told, at each change, why there is no cluster yet.
     package init(
-        pool: WirePool, addresses: AddressBook, logger: Logger,
+        pool: WirePool, addresses: AddressBook, clocks: any Clocks, logger: Logger,
         seeds: @escaping @Sendable () async -> [String],
         waits: @escaping @Sendable (String) -> Void
     ) {
         self.pool = pool
         self.addresses = addresses
+        self.clocks = clocks
         self.logger = logger
         self.seeds = seeds
         self.waits = waits
@@ -39,7 +41,7 @@ package struct ClusterFinder: Sendable {
                 waits(text)
                 lastReason = reason
             }
-            try await Task.sleep(for: .milliseconds(250))
+            try await clocks.sleep(for: .milliseconds(250))
         }
     }
 
@@ -65,7 +67,7 @@ package struct ClusterFinder: Sendable {
         do {
             let answer = try await pool.call(
                 .formationProbe, address: address, ProtoProbeRequest(),
-                deadline: .now() + ClusterViewLimits.watchDeadline, as: ProtoProbeReply.self)
+                deadline: pool.now + ClusterViewLimits.watchDeadline, as: ProtoProbeReply.self)
             guard answer.peer.role == .coordinator else {
                 return (nil, "\(address) is a \(answer.peer.role.rawValue), not a coordinator")
             }

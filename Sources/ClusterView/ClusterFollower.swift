@@ -29,7 +29,7 @@ package final class ClusterFollower: Sendable {
     package let addresses: AddressBook
     private let pool: WirePool
     private let seeds: @Sendable () async -> [String]
-    private let clocks: any Clocks
+    package let clocks: any Clocks
     private let logger: Logger
     private let shared = Mutex(Shared())
 
@@ -75,7 +75,7 @@ package final class ClusterFollower: Sendable {
 
     /// A client of the catalogue that asks the coordinators this follower knows.
     package func client() -> CatalogueClient {
-        CatalogueClient(pool: pool, coordinators: { [self] in coordinators })
+        CatalogueClient(pool: pool, clocks: clocks, coordinators: { [self] in coordinators })
     }
 
     /// Waits until the state fulfils `predicate`.
@@ -91,7 +91,7 @@ package final class ClusterFollower: Sendable {
         return await withTaskGroup(of: Bool.self) { group in
             group.addTask { await self.wait(as: id, until: predicate) }
             group.addTask {
-                try? await Task.sleep(for: timeout)
+                try? await self.clocks.sleep(for: timeout)
                 self.release(id, with: false)
                 return false
             }
@@ -129,11 +129,10 @@ package final class ClusterFollower: Sendable {
         while !Task.isCancelled {
             let known = coordinators
             guard let node = search.next(among: known) else {
-                await askSeeds()
-                reportTroubles()
-                var random = SystemRandomNumberGenerator()
+                if await askSeeds() { reportTroubles() }
+                var random = Randomness.system
                 let pause = search.roundEnded(using: &random)
-                try? await Task.sleep(for: .milliseconds(pause))
+                try? await clocks.sleep(for: .milliseconds(pause))
                 continue
             }
             switch await watch(node) {
@@ -182,7 +181,7 @@ package final class ClusterFollower: Sendable {
         }
         do {
             let reply = try await pool.call(
-                .watch, to: node, request, deadline: .now() + ClusterViewLimits.watchDeadline,
+                .watch, to: node, request, deadline: pool.now + ClusterViewLimits.watchDeadline,
                 as: ProtoWatchReply.self)
             switch reply.status {
             case .done:
@@ -245,14 +244,16 @@ package final class ClusterFollower: Sendable {
     private let found = Mutex<[NodeID]>([])
 
     /// Nobody known answers: asks who is at the seeds.
-    private func askSeeds() async {
-        guard !isFresh else { return }
+    ///
+    /// - Returns: Whether nobody is there either.
+    private func askSeeds() async -> Bool {
+        guard !isFresh else { return false }
         var nodes: [NodeID] = []
         for address in await seeds() {
             do {
                 let answer = try await pool.call(
                     .formationProbe, address: address, ProtoProbeRequest(),
-                    deadline: .now() + ClusterViewLimits.watchDeadline, as: ProtoProbeReply.self)
+                    deadline: pool.now + ClusterViewLimits.watchDeadline, as: ProtoProbeReply.self)
                 guard answer.peer.role == .coordinator else {
                     let text = "\(address): is a \(answer.peer.role.rawValue), not a coordinator"
                     shared.withLock { $0.troubles.add(text) }
@@ -264,6 +265,11 @@ package final class ClusterFollower: Sendable {
                 shared.withLock { $0.troubles.add("\(address): \(error)") }
             }
         }
-        if !nodes.isEmpty { found.withLock { $0 = nodes } }
+        if nodes.isEmpty { return true }
+        let isNews = found.withLock { found in
+            defer { found = nodes }
+            return found != nodes
+        }
+        return !isNews
     }
 }

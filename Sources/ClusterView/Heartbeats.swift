@@ -58,7 +58,7 @@ package final class Heartbeats: Sendable {
         var leader: NodeID?
         while !Task.isCancelled {
             leader = try await beat(leader)
-            try? await Task.sleep(for: ClusterViewLimits.heartbeatPause)
+            try? await follower.clocks.sleep(for: ClusterViewLimits.heartbeatPause)
         }
     }
 
@@ -88,7 +88,7 @@ package final class Heartbeats: Sendable {
             do {
                 let reply = try await pool.call(
                     .heartbeat, to: next, request,
-                    deadline: .now() + ClusterViewLimits.heartbeatDeadline,
+                    deadline: pool.now + ClusterViewLimits.heartbeatDeadline,
                     as: ProtoHeartbeatReply.self)
                 switch reply.status {
                 case .done:

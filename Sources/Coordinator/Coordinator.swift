@@ -176,7 +176,8 @@ package final class Coordinator: Service {
         _ proposal: FormationProposal, _ consensus: any RunningConsensus,
         _ leadership: LeadershipRelay
     ) async throws {
-        let mirror = SystemMirror(consensus: consensus, addresses: base.addresses)
+        let mirror = SystemMirror(
+            consensus: consensus, addresses: base.addresses, clocks: base.clocks)
         let changed = ChangeSignal()
         let keeper = NodeKeeper(
             consensus: consensus, mirror: mirror, changed: changed, clocks: base.clocks,

@@ -26,7 +26,7 @@ struct Duties: Sendable {
             clocks: base.clocks, logger: base.logger)
         let voters = VoterKeeper(
             consensus: consensus, mirror: mirror, logger: base.logger, me: configuration.me.node,
-            pool: base.pool)
+            pool: base.pool, clocks: base.clocks)
         let housekeeper = makeHousekeeper()
         group.addTask { try await follow() }
         group.addTask { try await tick() }
@@ -49,9 +49,10 @@ struct Duties: Sendable {
                 logger: base.logger),
             fences: FenceWorker(
                 consensus: consensus,
-                client: CatalogueClient(pool: base.pool, coordinators: coordinators),
+                client: CatalogueClient(
+                    pool: base.pool, clocks: base.clocks, coordinators: coordinators),
                 clocks: base.clocks, logger: base.logger),
-            logger: base.logger)
+            clocks: base.clocks, logger: base.logger)
     }
 
     /// Keeps the mirror up to date with what is applied here, and wakes who waits for it.
@@ -73,7 +74,7 @@ struct Duties: Sendable {
 
     private func tick() async throws {
         while !Task.isCancelled {
-            try await Task.sleep(for: Self.tickPause)
+            try await base.clocks.sleep(for: Self.tickPause)
             await keeper.tick()
             await initialize()
         }

@@ -30,6 +30,16 @@ package struct MonotonicTime: Hashable, Sendable, Comparable {
 package protocol Clocks: Sendable {
     var wall: WallTime { get }
     var monotonic: MonotonicTime { get }
+    /// Waits, by the monotonic clock; not shorter.
+    ///
+    /// - Throws: `CancellationError`, at once, where the task is cancelled.
+    func sleep(for duration: Duration) async throws
+}
+
+extension Clocks {
+    package func sleep(for duration: Duration) async throws {
+        try await Task.sleep(for: duration)
+    }
 }
 
 /// The machine's clocks. Monotonic time is `CLOCK_BOOTTIME` on Linux, which counts suspended time
@@ -52,5 +62,13 @@ package struct SystemClocks: Clocks {
         let result = clock_gettime(clock, &time)
         precondition(result == 0, "clock_gettime fails only for a clock that is not there")
         return UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
+    }
+}
+
+extension Duration {
+    /// 0 or more.
+    package var wholeMilliseconds: UInt64 {
+        let (seconds, attoseconds) = components
+        return UInt64(max(0, seconds)) * 1000 + UInt64(max(0, attoseconds) / 1_000_000_000_000_000)
     }
 }

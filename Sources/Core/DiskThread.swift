@@ -18,6 +18,8 @@ package final class DiskThread: Sendable {
 
     private struct State {
         var jobs: [Job] = []
+        /// In a simulation: those that wait there.
+        var simulatedCount = 0
         var isStopped = false
         var isStarted = false
     }
@@ -27,6 +29,8 @@ package final class DiskThread: Sendable {
     private nonisolated(unsafe) let wakeUp: UnsafeMutablePointer<pthread_cond_t>
     private let state = Mutex(State())
     private let jobCountMax: Int
+    /// Instead of a thread.
+    private let simulated: (@Sendable (@escaping Job) -> Void)?
     package let name: String
 
     /// - Parameters:
@@ -36,6 +40,7 @@ package final class DiskThread: Sendable {
         precondition(jobCountMax > 0)
         self.name = name
         self.jobCountMax = jobCountMax
+        simulated = ProcessDoors.replacement?.disk(name)
         lock = .allocate(capacity: 1)
         wakeUp = .allocate(capacity: 1)
         pthread_mutex_init(lock, nil)
@@ -54,6 +59,7 @@ package final class DiskThread: Sendable {
     /// - Returns: `false` when the queue is full or the thread was stopped; the caller sheds the
     ///   work (`SlowDown`).
     package func offer(_ job: @escaping Job) -> Bool {
+        if let simulated { return offer(job, to: simulated) }
         enum Outcome { case refused, queued, first, start }
         let outcome = state.withLock { state -> Outcome in
             if state.isStopped || state.jobs.count >= jobCountMax { return .refused }
@@ -69,6 +75,22 @@ package final class DiskThread: Sendable {
         case .queued: return true
         case .first: signal()
         case .start: start()
+        }
+        return true
+    }
+
+    private func offer(
+        _ job: @escaping Job, to simulated: @Sendable (@escaping Job) -> Void
+    ) -> Bool {
+        let isTaken = state.withLock { state in
+            if state.isStopped || state.simulatedCount >= jobCountMax { return false }
+            state.simulatedCount += 1
+            return true
+        }
+        guard isTaken else { return false }
+        simulated {
+            self.state.withLock { $0.simulatedCount -= 1 }
+            job()
         }
         return true
     }

@@ -174,7 +174,8 @@ package final class Gateway: Service {
     private func serve() async throws {
         if base.cluster() == nil {
             let finder = ClusterFinder(
-                pool: base.pool, addresses: base.addresses, logger: base.logger,
+                pool: base.pool, addresses: base.addresses, clocks: base.clocks,
+                logger: base.logger,
                 seeds: base.seeds, waits: follower.waits)
             try base.clusterIsKnown(try await finder.findCluster())
         }

@@ -142,7 +142,8 @@ final class BodyReader {
                 // The map may be about to tell of other nodes.
                 rounds += 1
                 failed = nil
-                try? await Task.sleep(for: .milliseconds(ObjectStoreLimits.readRoundPause))
+                try? await reading.clocks.sleep(
+                    for: .milliseconds(ObjectStoreLimits.readRoundPause))
                 continue
             }
             let fetch = fetch(span.chunk, block..<span.blocks.upperBound, from: node)

@@ -41,7 +41,7 @@ package final class ObjectService: Sendable {
     /// for ever for a replica that says nothing.
     package func run() async {
         while !Task.isCancelled {
-            try? await Task.sleep(for: .milliseconds(ObjectStoreLimits.watch))
+            try? await clocks.sleep(for: .milliseconds(ObjectStoreLimits.watch))
             tick()
         }
     }

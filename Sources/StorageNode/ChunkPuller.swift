@@ -117,7 +117,7 @@ package struct ChunkPuller: Sendable {
         let request = ProtoReadChunkRequest.with { $0.chunk = chunk.data }
         let stream = pool.open(
             .chunkRead, to: source, request,
-            deadline: .now() + StorageNodeLimits.copyDeadline)
+            deadline: pool.now + StorageNodeLimits.copyDeadline)
         do {
             let head = try await stream.reply(as: ProtoReadChunkReply.self)
             switch head.status {
@@ -257,7 +257,7 @@ package struct ChunkPuller: Sendable {
             do {
                 let reply = try await pool.call(
                     .chunkList, to: node, request,
-                    deadline: .now() + StorageNodeLimits.listDeadline,
+                    deadline: pool.now + StorageNodeLimits.listDeadline,
                     as: ProtoListChunksReply.self)
                 guard reply.status == .done else { return nil }
                 chunks += reply.chunks.compactMap { ChunkID(bytes: $0) }

@@ -19,6 +19,7 @@ struct ChunkSweep: Sendable {
     let map: @Sendable () -> ClusterState
     let pause: Duration
     let swept: SweepCounters
+    let clocks: any Clocks
     let logger: Logger
 
     static func pause(age: Duration) -> Duration {
@@ -29,7 +30,9 @@ struct ChunkSweep: Sendable {
     func run() async throws {
         while !Task.isCancelled {
             // Not all nodes at once.
-            try await Task.sleep(for: pause * Double.random(in: 0.75...1.25))
+            var random = Randomness.system
+            let jitter = Double.random(in: 0.75...1.25, using: &random)
+            try await clocks.sleep(for: pause * jitter)
             do {
                 try await round()
             } catch let error as CancellationError {
@@ -61,11 +64,11 @@ struct ChunkSweep: Sendable {
                     let due = Array(batch.prefix(StorageNodeLimits.sweepBatch))
                     batch.removeFirst(due.count)
                     try await sweep(due, asking: ranges)
-                    try await Task.sleep(for: StorageNodeLimits.sweepBatchPause)
+                    try await clocks.sleep(for: StorageNodeLimits.sweepBatchPause)
                 }
             } while after != nil
             if Int(partition.rawValue) % StorageNodeLimits.sweepPartitions == 0 {
-                try await Task.sleep(for: StorageNodeLimits.sweepPartitionsPause)
+                try await clocks.sleep(for: StorageNodeLimits.sweepPartitionsPause)
             }
         }
         try await sweep(batch, asking: ranges)
@@ -124,7 +127,7 @@ struct SweepQuestions: SweepAsking {
             $0.chunks = chunks.map(\.data)
         }
         let reply = try await client.sweep(
-            request, deadline: .now() + StorageNodeLimits.sweepDeadline)
+            request, deadline: client.now + StorageNodeLimits.sweepDeadline)
         return (reply.unnamed.compactMap { ChunkID(bytes: $0) }, reply.fenceS)
     }
 }

@@ -86,7 +86,7 @@ package final class StorageNode: Service {
         StorageNodeLimits.check()
         self.configuration = configuration
         self.base = base
-        gate = WriteGate(me: configuration.node)
+        gate = WriteGate(me: configuration.node, clocks: base.clocks)
         follower = ClusterFollower(
             pool: base.pool, addresses: base.addresses, clocks: base.clocks, logger: base.logger,
             seeds: base.seeds)
@@ -164,7 +164,8 @@ package final class StorageNode: Service {
     private func join() async throws {
         if base.cluster != nil { return }
         let finder = ClusterFinder(
-            pool: base.pool, addresses: base.addresses, logger: base.logger, seeds: base.seeds,
+            pool: base.pool, addresses: base.addresses, clocks: base.clocks, logger: base.logger,
+            seeds: base.seeds,
             waits: follower.waits)
         let cluster = try await cancelWhenGracefulShutdown { try await finder.findCluster() }
         try base.clusterIsKnown(cluster)
@@ -185,7 +186,7 @@ package final class StorageNode: Service {
             questions: SweepQuestions(
                 client: follower.client(), clocks: base.clocks),
             map: { [gate] in gate.map }, pause: ChunkSweep.pause(age: configuration.sweepAge),
-            swept: swept, logger: base.logger)
+            swept: swept, clocks: base.clocks, logger: base.logger)
         let heartbeats = Heartbeats(
             node: .of(configuration), pool: base.pool, follower: follower, logger: base.logger,
             report: { [self] in report(store) })
@@ -212,7 +213,7 @@ package final class StorageNode: Service {
             group.addTask { try await sweep.run() }
             group.addTask {
                 while !Task.isCancelled {
-                    try await Task.sleep(for: StorageNodeLimits.maintenancePause)
+                    try await self.base.clocks.sleep(for: StorageNodeLimits.maintenancePause)
                     await store.maintain()
                 }
             }

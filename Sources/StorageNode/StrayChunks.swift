@@ -24,7 +24,7 @@ struct StrayChunks: Sendable {
         var awaySince: [PartitionID: UInt64] = [:]
         var cursor = 0
         while !Task.isCancelled {
-            try await Task.sleep(for: StorageNodeLimits.strayPause)
+            try await clocks.sleep(for: StorageNodeLimits.strayPause)
             let map = gate.map
             guard map.revision > 0 else { continue }
             let now = clocks.monotonic.milliseconds
@@ -84,7 +84,7 @@ struct StrayChunks: Sendable {
         do {
             let reply = try await pool.call(
                 .chunkPull, to: holder, request,
-                deadline: .now() + StorageNodeLimits.copyDeadline,
+                deadline: pool.now + StorageNodeLimits.copyDeadline,
                 as: ProtoPullChunksReply.self)
             return reply.status == .done && reply.failed.isEmpty
         } catch {

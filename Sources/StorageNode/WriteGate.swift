@@ -25,9 +25,13 @@ package final class WriteGate: Sendable {
     }
 
     private let me: NodeID
+    private let clocks: any Clocks
     private let state = Mutex(State())
 
-    package init(me: NodeID) { self.me = me }
+    package init(me: NodeID, clocks: any Clocks = SystemClocks()) {
+        self.me = me
+        self.clocks = clocks
+    }
 
     package var epoch: Epoch { state.withLock { $0.map.epoch } }
     package var map: ClusterState { state.withLock { $0.map } }
@@ -88,11 +92,12 @@ package final class WriteGate: Sendable {
     private func wait(
         atMost timeout: Duration, until condition: @Sendable (borrowing State) -> Bool
     ) async -> Bool {
-        let deadline = ContinuousClock.now + timeout
+        let begun = clocks.monotonic.milliseconds
         while true {
             if state.withLock({ condition($0) }) { return true }
-            if ContinuousClock.now >= deadline || Task.isCancelled { return false }
-            try? await Task.sleep(for: .milliseconds(10))
+            let waited = clocks.monotonic.milliseconds - begun
+            if waited >= timeout.wholeMilliseconds || Task.isCancelled { return false }
+            try? await clocks.sleep(for: .milliseconds(10))
         }
     }
 }

@@ -163,7 +163,7 @@ final class PeerLink: @unchecked Sendable {
     /// The state, after time and the cluster's formation have had their say.
     private func usable(for method: Method) -> State {
         switch state {
-        case .waiting(let until, _) where until <= .now():
+        case .waiting(let until, _) where until <= inbox.eventLoop.now:
             state = .idle
         case .ready(let connection, _) where connection.ownCluster == nil:
             // It said hello before there was a cluster: say it again.
@@ -202,6 +202,20 @@ extension PeerLink {
             failed(.unreachable("'\(address)' is no host:port"))
             return
         }
+        switch pool.dialer {
+        case .tcp: dial(place, address, expected)
+        case .simulated(let dial):
+            dial(place, inbox.eventLoop).assumeIsolated().whenComplete { result in
+                switch result {
+                case .success(let (channel, peer)):
+                    self.begin(channel, CertificateCheck(identity: peer), expected)
+                case .failure(let error): self.failed(.unreachable("\(address): \(error)"))
+                }
+            }
+        }
+    }
+
+    private func dial(_ place: HostPort, _ address: String, _ expected: NodeID?) {
         let contexts: NodeCertificates.Contexts
         do throws(TrustError) {
             contexts = try pool.certificates.contexts()
@@ -218,7 +232,9 @@ extension PeerLink {
             .assumeIsolated()
             .whenComplete { result in
                 switch result {
-                case .success(let channel): self.begin(channel, contexts, expected)
+                case .success(let channel):
+                    self.begin(
+                        channel, CertificateCheck(self.pool.certificates), contexts, expected)
                 case .failure(let error): self.failed(.unreachable("\(address): \(error)"))
                 }
             }
@@ -239,14 +255,27 @@ extension PeerLink {
     }
 
     private func begin(
-        _ channel: any Channel, _ contexts: NodeCertificates.Contexts, _ expected: NodeID?
+        _ channel: any Channel, _ check: CertificateCheck, _ contexts: NodeCertificates.Contexts,
+        _ expected: NodeID?
+    ) {
+        let verify = check.verify
+        begin(channel, check, expected) {
+            try NIOSSLClientHandler(
+                context: contexts.client, serverHostname: nil,
+                customVerificationCallback: verify, configuration: .wire)
+        }
+    }
+
+    /// - Parameter tls: What goes in front; without it the channel is as good as encrypted.
+    private func begin(
+        _ channel: any Channel, _ check: CertificateCheck, _ expected: NodeID?,
+        tls: (() throws -> NIOSSLClientHandler)? = nil
     ) {
         guard case .connecting = state, channel.isActive else {
             channel.close(promise: nil)
             failed(.unreachable("the connection closed at once"))
             return
         }
-        let check = CertificateCheck(pool.certificates)
         let client = WireConnection.Client(
             expected: expected, identity: pool.certificates.identity, lane: lane,
             cluster: pool.cluster(), logger: pool.logger, logGate: logGate,
@@ -256,10 +285,10 @@ extension PeerLink {
             eventLoop: inbox.eventLoop, inbox: inbox, settings: pool.settings,
             side: .client(client), certificate: check)
         do {
-            let tls = try NIOSSLClientHandler(
-                context: contexts.client, serverHostname: nil,
-                customVerificationCallback: check.verify, configuration: .wire)
-            try channel.pipeline.syncOperations.addHandlers([tls, connection])
+            let pipeline = channel.pipeline.syncOperations
+            if let tls { try pipeline.addHandler(try tls()) }
+            try pipeline.addHandler(connection)
+            if tls == nil { connection.tlsIsUp() }
         } catch {
             channel.close(promise: nil)
             failed(.unreachable("\(error)"))
@@ -272,7 +301,7 @@ extension PeerLink {
             return
         }
         counters.connectionsMade.add(1, ordering: .relaxed)
-        state = .ready(connection, since: .now())
+        state = .ready(connection, since: inbox.eventLoop.now)
         let streams = pending
         pending = []
         for stream in streams {
@@ -294,7 +323,7 @@ extension PeerLink {
             failed(reason)
         case .ready(let current, let since) where current === connection:
             // A peer that hangs up at once is not asked again at once.
-            if NIODeadline.now() - since > pool.settings.backoffMax {
+            if inbox.eventLoop.now - since > pool.settings.backoffMax {
                 backoff = pool.settings.backoffMin
                 state = .idle
             } else {
@@ -311,8 +340,10 @@ extension PeerLink {
         pool.logger.debug(
             "no connection", metadata: ["to": "\(targetText)", "error": "\(error)"])
         let nanoseconds = backoff.nanoseconds
-        let jittered = TimeAmount.nanoseconds(.random(in: nanoseconds / 2...nanoseconds))
-        state = .waiting(until: .now() + jittered, error)
+        var random = Randomness.system
+        let jittered = TimeAmount.nanoseconds(
+            .random(in: nanoseconds / 2...nanoseconds, using: &random))
+        state = .waiting(until: inbox.eventLoop.now + jittered, error)
         backoff = min(backoff * 2, pool.settings.backoffMax)
         failPending(error)
     }

@@ -97,7 +97,7 @@ extension WireConnection {
     // MARK: Liveness
 
     private func startTicking() {
-        let now = NIODeadline.now()
+        let now = eventLoop.now
         lastHeard = now
         lastUsed = now
         lastTick = now
@@ -106,7 +106,7 @@ extension WireConnection {
 
     private func scheduleTick() {
         ticker = eventLoop.assumeIsolated().scheduleTask(in: settings.pingInterval) {
-            self.tick(.now())
+            self.tick(self.eventLoop.now)
             if self.state != .closed { self.scheduleTick() }
         }
     }

@@ -7,7 +7,7 @@ extension WireConnection {
     /// Sends the stream's request, or fails the stream.
     func open(_ stream: WireStream) {
         guard !stream.isOver.load(ordering: .relaxed) else { return }
-        let now = NIODeadline.now()
+        let now = eventLoop.now
         if let failure = reasonNotToOpen(stream, now: now) {
             stream.end(failure)
             return
@@ -47,7 +47,7 @@ extension WireConnection {
 
     /// Sends a message that nobody answers.
     func send(_ method: Method, _ message: ByteBuffer) {
-        lastUsed = .now()
+        lastUsed = eventLoop.now
         write(.message, headBytes: 4, payload: message) {
             $0.writeMultipleIntegers(method.rawValue, UInt16(0), endianness: .little)
         }
@@ -113,7 +113,8 @@ extension WireConnection {
             try checkRoom(for: payload.readableBytes)
             let stream = WireStream(
                 method: method, message: payload,
-                deadline: .now() + .milliseconds(Int64(timeout)), inbox: inbox, receiver: .none,
+                deadline: eventLoop.now + .milliseconds(Int64(timeout)), inbox: inbox,
+                receiver: .none,
                 queuedBytesHigh: settings.queuedBytesHigh)
             messageBytesInFlight += payload.readableBytes
             adopt(stream, id: header.stream)
@@ -174,7 +175,7 @@ extension WireConnection {
         deadlineTimer = eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
             self.deadlineTimer = nil
             self.nextDeadline = .distantFuture
-            self.expire(.now())
+            self.expire(self.eventLoop.now)
         }
     }
 

@@ -67,9 +67,9 @@ final class WireConnection: ChannelDuplexHandler, @unchecked Sendable {
     var owedBytes = 0
 
     // Liveness.
-    var lastHeard = NIODeadline.now()
-    var lastUsed = NIODeadline.now()
-    var lastTick = NIODeadline.now()
+    var lastHeard: NIODeadline
+    var lastUsed: NIODeadline
+    var lastTick: NIODeadline
     var ticker: Scheduled<Void>?
     var closeReason: WireError?
 
@@ -83,6 +83,8 @@ final class WireConnection: ChannelDuplexHandler, @unchecked Sendable {
         self.side = side
         self.certificate = certificate
         self.receiveWindow = settings.connectionWindowBytes
+        let now = eventLoop.now
+        (lastHeard, lastUsed, lastTick) = (now, now, now)
     }
 
     var isClient: Bool {
@@ -117,7 +119,7 @@ final class WireConnection: ChannelDuplexHandler, @unchecked Sendable {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         isReading = true
-        lastHeard = .now()
+        lastHeard = eventLoop.now
         decoder.feed(unwrapInboundIn(data))
         do throws(FrameError) {
             while state != .closed, let event = try decoder.next() {
@@ -180,7 +182,7 @@ final class WireConnection: ChannelDuplexHandler, @unchecked Sendable {
             case .client(let client): client.logGate
             case .server(let server): server.logGate
             }
-        guard let suppressed = gate.pass() else { return }
+        guard let suppressed = gate.pass(now: eventLoop.now) else { return }
         var metadata: Logger.Metadata = ["reason": "\(reason)", "peer": "\(peerDescription)"]
         if suppressed > 0 { metadata["suppressed"] = "\(suppressed)" }
         logger.warning(message, metadata: metadata)

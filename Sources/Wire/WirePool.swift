@@ -18,6 +18,7 @@ package final class WirePool: Sendable {
         /// To each peer; the second is made when the first is busy.
         package var bulkConnections = 2
         package var settings = WireSettings()
+        package var dialer = WireDialer.tcp
 
         package init(
             certificates: NodeCertificates, group: any EventLoopGroup, logger: Logger,
@@ -52,6 +53,9 @@ package final class WirePool: Sendable {
         precondition(configuration.bulkConnections > 0)
         self.configuration = configuration
     }
+
+    /// What deadlines of calls are counted from.
+    package var now: NIODeadline { configuration.group.any().now }
 
     /// Of the authority that this node trusts; `nil` before a joining node has its certificate.
     package var authorityFingerprint: String? { configuration.certificates.fingerprint }

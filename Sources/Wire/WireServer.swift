@@ -111,6 +111,16 @@ package final class WireServer: Sendable {
         try channel.pipeline.syncOperations.addHandlers([tls, connection])
     }
 
+    /// The server's end of a channel of ``WireDialer/simulated(_:)``, on its loop.
+    package func accept(_ channel: any Channel, from peer: PeerIdentity) throws {
+        let connection = WireConnection(
+            eventLoop: channel.eventLoop, inbox: LoopInbox(eventLoop: channel.eventLoop),
+            settings: settings, side: .server(self),
+            certificate: CertificateCheck(identity: peer))
+        try channel.pipeline.syncOperations.addHandler(connection)
+        connection.tlsIsUp()
+    }
+
     func hello(cluster: ClusterID?, lane: Lane, settings: WireSettings) -> ProtoHello {
         Handshake.hello(
             identity: certificates.identity, cluster: cluster, lane: lane, settings: settings)

@@ -54,7 +54,7 @@ import Testing
         precondition(isTaken)
         let sweep = ChunkSweep(
             store: store, questions: ranges, map: { [map] in map }, pause: .seconds(1),
-            swept: counters, logger: Logger(label: "sweep"))
+            swept: counters, clocks: SystemClocks(), logger: Logger(label: "sweep"))
         do {
             try await body(store, sweep)
         } catch {
@@ -129,7 +129,7 @@ import Testing
             let old = try await write(3, born: 500, to: store)
             let early = ChunkSweep(
                 store: store, questions: ranges, map: { ClusterState() }, pause: .seconds(1),
-                swept: counters, logger: sweep.logger)
+                swept: counters, clocks: SystemClocks(), logger: sweep.logger)
             try await early.round()
             #expect(try stored(old, in: store) == old)
         }

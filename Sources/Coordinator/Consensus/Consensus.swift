@@ -17,6 +17,9 @@ package protocol Consensus: Sendable {
     /// Whether this node leads the group and has applied an entry of its own term.
     func isLeader(_ range: RangeID) -> Bool
 
+    /// What deadlines are counted from.
+    var now: NIODeadline { get }
+
     /// All groups of this node, in order.
     var ranges: [RangeID] { get }
 

@@ -116,7 +116,7 @@ final class HostLoop {
         var effects = HostEffects()
         tickGroups(now: now)
         tickCount += 1
-        let deadline = NIODeadline.now()
+        let deadline = eventLoop.now
         for group in groups { group.expire(now: deadline, &effects) }
         if tickCount % maintenanceTicks == 0 { maintain(now: now) }
         if let since = fullSince { waitForRoom(since: since, now: now) }
@@ -170,7 +170,9 @@ final class HostLoop {
             guard let group = group(request.range) else {
                 return effects.answer(request, .noSuchRange)
             }
-            guard request.deadline > .now() else { return effects.answer(request, .overloaded) }
+            guard request.deadline > eventLoop.now else {
+                return effects.answer(request, .overloaded)
+            }
             group.proposals.append(request)
             group.isDirty = true
         case .query(let request):

@@ -4,6 +4,8 @@ import Raft
 
 /// Proposals, questions, membership: what the rest of the coordinator asks.
 extension RaftHost: Consensus {
+    package var now: NIODeadline { eventLoop.now }
+
     /// Proposes `command` and tells `done` what came of it, once it is applied here.
     package func propose(
         _ range: RangeID, _ command: [UInt8], deadline: NIODeadline,
@@ -13,7 +15,7 @@ extension RaftHost: Consensus {
         // Beyond any limit of the catalogue: whoever made it is broken.
         guard command.count <= RaftLimits.commandBytesMax else { return done(.overloaded) }
         let request = HostRequest(
-            range: range, bytes: command, deadline: deadline, begun: .now(), done: done)
+            range: range, bytes: command, deadline: deadline, begun: now, done: done)
         if let refusal = inbox.offer(request: .propose(request)) {
             counters.requestWasRefused()
             done(refusal)
@@ -31,7 +33,7 @@ extension RaftHost: Consensus {
             return readers.answer(query, from: handle.store, deadline: deadline, done: done)
         }
         let request = HostRequest(
-            range: range, bytes: query, deadline: deadline, begun: .now(), done: done)
+            range: range, bytes: query, deadline: deadline, begun: now, done: done)
         if let refusal = inbox.offer(request: .query(request)) {
             counters.requestWasRefused()
             done(refusal)
@@ -87,7 +89,7 @@ extension RaftHost: Consensus {
         }
         let outcome = await withCheckedContinuation { continuation in
             let request = HostRequest(
-                range: range, bytes: [], deadline: deadline, begun: .now(),
+                range: range, bytes: [], deadline: deadline, begun: now,
                 done: { continuation.resume(returning: $0) })
             let refusal = inbox.offer(
                 request: .control(request, { $0.change(change, request) }))
@@ -98,20 +100,20 @@ extension RaftHost: Consensus {
     }
 
     package func transferLeadership(_ range: RangeID, to node: NodeID) async {
-        let now = clocks.monotonic
-        _ = await onLoop(or: false) { $0.group(range)?.transfer(to: node, now: now) ?? false }
+        let time = clocks.monotonic
+        _ = await onLoop(or: false) { $0.group(range)?.transfer(to: node, now: time) ?? false }
     }
 
     /// Hands all groups over and waits, not for long, until others lead them.
     package func handOver() async {
         let end = clocks.monotonic.milliseconds + RaftHostLimits.handOverMilliseconds
-        let now = clocks.monotonic
+        let time = clocks.monotonic
         let isAny = await onLoop(or: false) { loop in
-            loop.groups.reduce(false) { $1.beginHandOver(now: now) || $0 }
+            loop.groups.reduce(false) { $1.beginHandOver(now: time) || $0 }
         }
         guard isAny else { return }
         while clocks.monotonic.milliseconds < end, ranges.contains(where: isLeader) {
-            try? await Task.sleep(for: .milliseconds(10))
+            try? await clocks.sleep(for: .milliseconds(10))
         }
     }
 
@@ -121,7 +123,7 @@ extension RaftHost: Consensus {
     ) async -> Value {
         await withCheckedContinuation { continuation in
             let request = HostRequest(
-                range: .system, bytes: [], deadline: .distantFuture, begun: .now(),
+                range: .system, bytes: [], deadline: .distantFuture, begun: now,
                 done: { _ in continuation.resume(returning: fallback) })
             let refusal = inbox.offer(
                 request: .control(request, { continuation.resume(returning: body($0)) }))

@@ -104,7 +104,7 @@ package struct WireRaftTransport: RaftTransport {
         _ header: ByteBuffer, to node: NodeID, next: @Sendable () async throws -> ByteBuffer?
     ) async throws {
         let stream = pool.open(
-            .raftSnapshot, to: node, header, deadline: .now() + Self.snapshotDeadline)
+            .raftSnapshot, to: node, header, deadline: pool.now + Self.snapshotDeadline)
         do {
             while let piece = try await next() { try await stream.write(piece) }
             stream.finish()

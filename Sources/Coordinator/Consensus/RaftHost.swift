@@ -211,7 +211,8 @@ extension RaftHost {
         let directory = configuration.directory + "/snapshots"
         let parts = Parts(
             me: configuration.me, opened: opened, handles: handles, inbox: inbox,
-            readers: ReaderPool(count: configuration.readerCount), clocks: clocks,
+            readers: ReaderPool(count: configuration.readerCount, eventLoop: eventLoop),
+            clocks: clocks,
             counters: HostCounters(),
             receiver: SnapshotReceiver(
                 directory: directory, ranges: Set(handles.keys), inbox: inbox, thread: thread),
@@ -219,7 +220,7 @@ extension RaftHost {
             snapshotThread: thread,
             sender: SnapshotSender(
                 directory: directory, handles: handles, transport: transport, inbox: inbox,
-                thread: thread, logger: logger),
+                thread: thread, clocks: clocks, logger: logger),
             snapshotJobs: jobs, endOfJobs: endOfJobs, failures: failures,
             endOfFailures: endOfFailures)
         try await start(parts, configuration, transport, observer, logger)

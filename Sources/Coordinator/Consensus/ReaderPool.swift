@@ -6,9 +6,12 @@ import Synchronization
 /// The threads that answer questions from the state machines.
 final class ReaderPool: Sendable {
     private let threads: [DiskThread]
+    private let eventLoop: any EventLoop
     private let next = Atomic<Int>(0)
 
-    init(count: Int) {
+    /// - Parameter eventLoop: By its clock deadlines pass.
+    init(count: Int, eventLoop: any EventLoop) {
+        self.eventLoop = eventLoop
         threads = (0..<count).map {
             DiskThread(
                 name: "read-\($0)", jobCountMax: RaftHostLimits.readerJobsMax / count)
@@ -20,9 +23,9 @@ final class ReaderPool: Sendable {
         done: @escaping ConsensusCompletion
     ) {
         let number = next.wrappingAdd(1, ordering: .relaxed).newValue
-        let isQueued = threads[Int(number.magnitude % UInt(threads.count))].offer {
+        let isQueued = threads[Int(number.magnitude % UInt(threads.count))].offer { [eventLoop] in
             // Nobody waits any more.
-            guard deadline > .now() else { return done(.overloaded) }
+            guard deadline > eventLoop.now else { return done(.overloaded) }
             do {
                 done(.done(try store.answer(query)))
             } catch {

@@ -14,6 +14,7 @@ struct SnapshotSender: Sendable {
     let transport: any RaftTransport
     let inbox: HostInbox
     let thread: DiskThread
+    let clocks: any Clocks
     let logger: Logger
 
     /// Sends what is asked for, a few at a time, until `jobs` ends.
@@ -55,7 +56,7 @@ struct SnapshotSender: Sendable {
             logger.warning(
                 "snapshot not sent",
                 metadata: ["group": "\(job.range)", "to": "\(job.node)", "error": "\(error)"])
-            try? await Task.sleep(for: RaftHostLimits.snapshotRetry)
+            try? await clocks.sleep(for: RaftHostLimits.snapshotRetry)
         }
         SnapshotFile.remove(directory + "/" + name)
         inbox.post(

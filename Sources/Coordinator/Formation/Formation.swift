@@ -42,7 +42,7 @@ package actor Formation {
         pool: WirePool, clocks: any Clocks, logger: Logger, discover: @escaping Discover
     ) throws(FormationError) {
         store = FormationStore(directory: directory)
-        var random = SystemRandomNumberGenerator()
+        var random = Randomness.system
         core = FormationCore(
             me: me, record: try store.load(), policy: policy, seed: random.next(),
             now: clocks.monotonic.milliseconds)
@@ -72,7 +72,7 @@ package actor Formation {
             await probeAll()
             try await perform(core.tick(now: clocks.monotonic.milliseconds))
             explainWait()
-            if formed == nil { try await Task.sleep(for: .milliseconds(Self.roundMilliseconds)) }
+            if formed == nil { try await clocks.sleep(for: .milliseconds(Self.roundMilliseconds)) }
         }
     }
 
@@ -143,7 +143,7 @@ package actor Formation {
                     do {
                         let answer = try await pool.call(
                             .formationProbe, address: address, request,
-                            deadline: .now() + Self.callDeadline, as: ProtoProbeReply.self)
+                            deadline: pool.now + Self.callDeadline, as: ProtoProbeReply.self)
                         return Answer(address: address, reply: answer.reply)
                     } catch WireError.refused(let reason) {
                         return Answer(address: address, refusal: reason)
@@ -220,7 +220,7 @@ package actor Formation {
         let request = ProtoProposalRequest.with { $0.proposal = proposal.message }
         let answer = try? await pool.call(
             .formationPropose, address: member.address, request,
-            deadline: .now() + Self.callDeadline, as: ProtoProposalReply.self)
+            deadline: pool.now + Self.callDeadline, as: ProtoProposalReply.self)
         guard let answer, answer.peer.node == member.node else { return nil }
         return answer.reply.isAccepted
     }
@@ -232,7 +232,7 @@ package actor Formation {
     ) async {
         do {
             _ = try await pool.call(
-                method, address: member.address, request, deadline: .now() + Self.callDeadline,
+                method, address: member.address, request, deadline: pool.now + Self.callDeadline,
                 as: reply)
         } catch {
             logger.debug(

@@ -21,14 +21,14 @@ struct FenceWorker: Sendable {
         guard let buckets = try await consensus.ask(range, query)?.fences.buckets else { return 0 }
         var confirmed = 0
         for bucket in buckets {
-            var random = SystemRandomNumberGenerator()
+            var random = Randomness.system
             let command = ProtoSystemCommand.with {
                 $0.id = CommandID.random(using: &random).data
                 $0.timeMs = clocks.wall.milliseconds
                 $0.deleteBucket.id = bucket
             }
             let result: ProtoSystemResult = try await client.propose(
-                command, to: .system, deadline: .now() + GarbageWorker.callDeadline)
+                command, to: .system, deadline: consensus.now + GarbageWorker.callDeadline)
             guard result.failure == .none || result.failure == .noSuchBucket else { continue }
             let answer = await SystemProposal.propose(range, consensus, clocks, logger) {
                 $0.confirmFence.bucket = bucket

@@ -89,7 +89,7 @@ struct GarbageWorker: Sendable {
             }
             do {
                 let reply = try await pool.call(
-                    .chunkDelete, to: node, request, deadline: .now() + Self.callDeadline,
+                    .chunkDelete, to: node, request, deadline: pool.now + Self.callDeadline,
                     as: ProtoDeleteChunksReply.self)
                 guard reply.status == .done else { return false }
             } catch {
@@ -113,17 +113,17 @@ struct GarbageWorker: Sendable {
     /// The map as the system range's leader has it now.
     private func newestState(since state: ClusterState) async throws -> ClusterState {
         let query = ProtoSystemQuery.with { $0.getChanges.since = state.revision }
-        let client = CatalogueClient(pool: pool) { [mirror] in
+        let client = CatalogueClient(pool: pool, clocks: clocks) { [mirror] in
             mirror.state.nodes(of: .coordinator).map(\.id)
         }
         let answer: ProtoSystemAnswer
         let outcome = await consensus.query(
-            .system, try query.serializedBytes(), deadline: .now() + Self.callDeadline)
+            .system, try query.serializedBytes(), deadline: pool.now + Self.callDeadline)
         if case .done(let bytes) = outcome {
             answer = try ProtoSystemAnswer(serializedBytes: bytes)
         } else {
             answer = try await client.query(
-                query, of: .system, deadline: .now() + Self.callDeadline)
+                query, of: .system, deadline: pool.now + Self.callDeadline)
         }
         var newest = state
         guard newest.apply(answer.changes) else {
@@ -143,7 +143,7 @@ extension Consensus {
     /// - Returns: `nil` where it does not lead it any more, or has no answer.
     func ask(_ range: RangeID, _ query: ProtoRangeQuery) async throws -> ProtoRangeAnswer? {
         let outcome = await self.query(
-            range, try query.serializedBytes(), deadline: .now() + GarbageWorker.callDeadline)
+            range, try query.serializedBytes(), deadline: pool.now + GarbageWorker.callDeadline)
         guard case .done(let bytes) = outcome else { return nil }
         return try ProtoRangeAnswer(serializedBytes: bytes)
     }

@@ -8,6 +8,7 @@ struct Housekeeper: Sendable {
     let garbage: GarbageWorker
     let repairs: RepairWorker
     let fences: FenceWorker
+    let clocks: any Clocks
     let logger: Logger
 
     static let idlePause = Duration.seconds(2)
@@ -22,7 +23,7 @@ struct Housekeeper: Sendable {
                 count += await attempt("repair", range, repairs.round)
                 count += await attempt("fences", range, fences.round)
             }
-            try await Task.sleep(for: count > 0 ? Self.busyPause : Self.idlePause)
+            try await clocks.sleep(for: count > 0 ? Self.busyPause : Self.idlePause)
         }
     }
 

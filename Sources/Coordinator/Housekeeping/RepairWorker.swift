@@ -66,7 +66,7 @@ struct RepairWorker: Sendable {
             }
             do {
                 let reply = try await pool.call(
-                    .chunkPull, to: node, request, deadline: .now() + Self.pullDeadline,
+                    .chunkPull, to: node, request, deadline: pool.now + Self.pullDeadline,
                     as: ProtoPullChunksReply.self)
                 // DELETED: the object is gone, and its chunk with it.
                 if reply.status == .done && reply.failed.isEmpty || reply.status == .deleted {

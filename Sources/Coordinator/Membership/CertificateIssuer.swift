@@ -76,7 +76,7 @@ struct CertificateIssuer: Sendable {
     private func ask(_ fill: (inout ProtoSystemQuery) -> Void) async throws -> ProtoSystemAnswer? {
         let query = try ProtoSystemQuery.with(fill).serializedData()
         let outcome = await consensus.query(
-            .system, Array(query), deadline: .now() + CoordinatorLimits.enrolmentQueryTime)
+            .system, Array(query), deadline: consensus.now + CoordinatorLimits.enrolmentQueryTime)
         guard case .done(let bytes) = outcome else { return nil }
         return try ProtoSystemAnswer(serializedBytes: bytes)
     }

@@ -10,9 +10,11 @@ import Synchronization
 final class SystemMirror: Sendable {
     private let consensus: any Consensus
     private let addresses: AddressBook
+    private let clocks: any Clocks
     private let shared = Mutex(ClusterState())
 
-    init(consensus: any Consensus, addresses: AddressBook) {
+    init(consensus: any Consensus, addresses: AddressBook, clocks: any Clocks) {
+        self.clocks = clocks
         self.consensus = consensus
         self.addresses = addresses
     }
@@ -22,7 +24,7 @@ final class SystemMirror: Sendable {
     /// Waits until the copy is as new as `revision`; bounded, for the caller acts on what it sees.
     func reached(revision: UInt64) async {
         for _ in 0..<200 where state.revision < revision {
-            try? await Task.sleep(for: .milliseconds(10))
+            try? await clocks.sleep(for: .milliseconds(10))
         }
     }
 

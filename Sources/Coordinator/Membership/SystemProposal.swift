@@ -14,7 +14,7 @@ enum SystemProposal {
         _ consensus: any Consensus, _ clocks: any Clocks, _ logger: Logger,
         _ fill: @Sendable (inout ProtoSystemCommand) -> Void
     ) async -> ProtoSystemResult? {
-        var random = SystemRandomNumberGenerator()
+        var random = Randomness.system
         var command = ProtoSystemCommand.with {
             $0.id = CommandID.random(using: &random).data
             $0.timeMs = clocks.wall.milliseconds
@@ -27,7 +27,7 @@ enum SystemProposal {
         _ range: RangeID, _ consensus: any Consensus, _ clocks: any Clocks, _ logger: Logger,
         _ fill: @Sendable (inout ProtoRangeCommand) -> Void
     ) async -> ProtoRangeResult? {
-        var random = SystemRandomNumberGenerator()
+        var random = Randomness.system
         var command = ProtoRangeCommand.with {
             $0.id = CommandID.random(using: &random).data
             $0.timeMs = clocks.wall.milliseconds
@@ -43,7 +43,7 @@ enum SystemProposal {
         do {
             let bytes: [UInt8] = try command.serializedBytes()
             let outcome = await consensus.propose(
-                range, bytes, deadline: .now() + NodeKeeper.proposeDeadline)
+                range, bytes, deadline: consensus.now + NodeKeeper.proposeDeadline)
             if case .done(let result) = outcome { return try Result(serializedBytes: result) }
             logger.debug("a proposal did not get through", metadata: ["range": "\(range)"])
         } catch {

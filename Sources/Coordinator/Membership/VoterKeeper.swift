@@ -12,6 +12,7 @@ struct VoterKeeper: Sendable {
     let logger: Logger
     let me: NodeID
     let pool: WirePool
+    let clocks: any Clocks
 
     static let askDeadline = TimeAmount.seconds(1)
     static let pause = Duration.seconds(1)
@@ -20,7 +21,7 @@ struct VoterKeeper: Sendable {
     /// Goes on until cancelled.
     func run() async throws {
         while !Task.isCancelled {
-            try await Task.sleep(for: Self.pause)
+            try await clocks.sleep(for: Self.pause)
             let led = consensus.ranges.filter { consensus.isLeader($0) }
             guard !led.isEmpty else { continue }
             let health = await lookAround()
@@ -43,7 +44,7 @@ struct VoterKeeper: Sendable {
     private func answers(_ node: NodeID) async -> Bool {
         if node == me { return true }
         let answer = try? await pool.call(
-            .formationProbe, to: node, ProtoProbeRequest(), deadline: .now() + Self.askDeadline,
+            .formationProbe, to: node, ProtoProbeRequest(), deadline: pool.now + Self.askDeadline,
             as: ProtoProbeReply.self)
         return answer != nil
     }
@@ -57,7 +58,7 @@ struct VoterKeeper: Sendable {
         ).next
         guard step != .none else { return }
         let isDone = await consensus.change(
-            range, step, deadline: .now() + Self.changeDeadline)
+            range, step, deadline: consensus.now + Self.changeDeadline)
         logger.notice(
             "the membership of a group \(isDone ? "was" : "could not be") changed",
             metadata: ["range": "\(range)", "step": "\(step)"])

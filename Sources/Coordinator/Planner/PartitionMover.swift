@@ -35,7 +35,7 @@ struct PartitionMover: Sendable {
         var lastIdle: Situation?
         var isBusy = false
         while !Task.isCancelled {
-            try await Task.sleep(for: isBusy ? Self.busyPause : Self.pause)
+            try await clocks.sleep(for: isBusy ? Self.busyPause : Self.pause)
             isBusy = false
             guard consensus.isLeader(.system) else {
                 lastPlanned = nil
@@ -112,7 +112,7 @@ struct PartitionMover: Sendable {
         }
         do {
             let reply = try await pool.call(
-                .partitionPull, to: pull.taker, request, deadline: .now() + Self.pullDeadline,
+                .partitionPull, to: pull.taker, request, deadline: pool.now + Self.pullDeadline,
                 as: ProtoPullPartitionReply.self)
             guard reply.status == .done, reply.unreachable.isEmpty else {
                 logger.info(

@@ -11,7 +11,7 @@ enum StatusReport {
     static func ask(_ pool: WirePool, _ follower: ClusterFollower) async -> ClusterReport {
         let state = follower.state
         let coordinators = state.nodes(of: .coordinator).filter(\.isMember)
-        let deadline = NIODeadline.now() + GatewayLimits.statusDeadline
+        let deadline = pool.now + GatewayLimits.statusDeadline
         let replies = await withTaskGroup(of: ProtoStatusReply?.self) { group in
             for node in coordinators {
                 group.addTask {

@@ -52,7 +52,7 @@ package struct CatalogueOverWire: CatalogueDoor {
     private func nioDeadline(_ deadline: MonotonicTime) -> NIODeadline {
         let now = clocks.monotonic.milliseconds
         let left = deadline.milliseconds > now ? deadline.milliseconds - now : 0
-        return .now() + .milliseconds(Int64(left))
+        return client.now + .milliseconds(Int64(left))
     }
 
     private func propose<Result: Message>(

@@ -23,7 +23,7 @@ package final class ChunksOverWire: ChunkDoor {
     private func nioDeadline(_ deadline: MonotonicTime) -> NIODeadline {
         let now = clocks.monotonic.milliseconds
         let left = deadline.milliseconds > now ? deadline.milliseconds - now : 0
-        return .now() + .milliseconds(Int64(left))
+        return pool.now + .milliseconds(Int64(left))
     }
 
     package func write(
@@ -93,7 +93,7 @@ package final class ChunksOverWire: ChunkDoor {
             errands.subtract(1, ordering: .relaxed)
             return
         }
-        let deadline = NIODeadline.now() + GatewayLimits.chunkErrandDeadline
+        let deadline = pool.now + GatewayLimits.chunkErrandDeadline
         pool.call(method, to: node, message, deadline: deadline) { [self] result in
             errands.subtract(1, ordering: .relaxed)
             guard case .failure(let error) = result else { return }

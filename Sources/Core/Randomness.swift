@@ -1,20 +1,19 @@
-import Core
-
-/// The door to randomness: keys, nonces and identifiers. Tests give a seeded one.
+/// The door to randomness: keys, nonces, identifiers, jitter. Tests give a seeded one.
 package struct Randomness: RandomNumberGenerator, Sendable {
     private let draw: @Sendable () -> UInt64
 
     package init(_ draw: @escaping @Sendable () -> UInt64) { self.draw = draw }
 
-    /// The operating system's, fit for keys.
+    /// The operating system's, fit for keys; in a simulation, what it put in its place.
     package static let system = Randomness {
+        if let draw = ProcessDoors.replacement?.random { return draw() }
         var generator = SystemRandomNumberGenerator()
         return generator.next()
     }
 
     package func next() -> UInt64 { draw() }
 
-    func bytes(_ count: Int) -> [UInt8] {
+    package func bytes(_ count: Int) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(count + 7)
         while bytes.count < count {
@@ -24,7 +23,7 @@ package struct Randomness: RandomNumberGenerator, Sendable {
         return bytes
     }
 
-    func identifier<ID: Identifier128>(_ type: ID.Type = ID.self) -> ID {
+    package func identifier<ID: Identifier128>(_ type: ID.Type = ID.self) -> ID {
         ID(high: draw(), low: draw())
     }
 }
