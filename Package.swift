@@ -86,6 +86,7 @@ let package = Package(
     targets: [
         // 0: the floor. Everything may use it; it uses nobody.
         .target(name: "CCore"),
+        .target(name: "CTasks", dependencies: ["CCore"]),
         .systemLibrary(
             name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         module("Core", ["CCore", "CLibCrypto"]),
@@ -140,7 +141,13 @@ let package = Package(
                 "Core", "Messages", "Placement", "ClusterView", "Wire", "ChunkStore", lifecycle,
                 logging, metrics, nioCore, nioPosix,
             ]),
-        module("Simulation", ["CCore", "Core", "Raft", collections, grdb]),
+        module(
+            "Simulation",
+            [
+                "CCore", "CTasks", "Core", "Messages", "Raft", "RaftLog", "Catalogue", "ChunkStore",
+                "ClusterView", "Wire", "Coordinator", "StorageNode", "ObjectStore", "Gateway",
+                collections, grdb, logging, lifecycle, nioCore,
+            ]),
         module("NodeConfiguration", ["Core", configuration, yams, logging]),
 
         // 5: the program.

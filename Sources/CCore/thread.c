@@ -13,3 +13,9 @@ void dst_name_thread(const char *name) {
     pthread_setname_np(pthread_self(), shortened);
 #endif
 }
+
+static _Thread_local void *simulation;
+
+void *dst_simulation(void) { return simulation; }
+
+void dst_set_simulation(void *other) { simulation = other; }

@@ -1,7 +1,9 @@
+import CCore
 import Synchronization
 
-/// What all of a process shares and a simulation puts something else in the place of, once, before
-/// anything runs: then one thread and one seed decide everything.
+/// What nodes of one process share, and a simulation puts something else in the place of on the
+/// thread that it runs on: so one thread and one seed decide everything there, and other threads of
+/// the process notice nothing.
 package enum ProcessDoors {
     package struct Replacement: Sendable {
         /// Random bits.
@@ -20,14 +22,13 @@ package enum ProcessDoors {
 
     private static let current = Mutex<Replacement?>(nil)
 
-    /// `nil` outside simulations.
-    package static var replacement: Replacement? { current.withLock { $0 } }
+    /// `nil` on threads that run no simulation.
+    package static var replacement: Replacement? {
+        dst_simulation() == nil ? nil : current.withLock { $0 }
+    }
 
-    /// For the rest of the process.
+    /// For all simulations of the process, once: they tell each other apart by their threads.
     package static func replace(with replacement: Replacement) {
-        current.withLock { current in
-            precondition(current == nil, "there is one simulation in a process")
-            current = replacement
-        }
+        current.withLock { $0 = replacement }
     }
 }

@@ -86,7 +86,7 @@ struct RaftChecker {
     }
 
     /// State Machine Safety, after.
-    mutating func applied(_ entry: RaftEntry, state: SimulatedDisk.State) throws(Failure) {
+    mutating func applied(_ entry: RaftEntry, state: MemberDisk.State) throws(Failure) {
         if case .membership(let membership) = entry.payload,
             Int(entry.index.rawValue) > hashes.count
         {
@@ -95,7 +95,7 @@ struct RaftChecker {
         try isReached(state)
     }
 
-    mutating func isReached(_ state: SimulatedDisk.State) throws(Failure) {
+    mutating func isReached(_ state: MemberDisk.State) throws(Failure) {
         let offset = Int(state.applied.rawValue) - 1
         if offset == hashes.count {
             hashes.append(state.hash)

@@ -113,7 +113,7 @@ extension RaftWorld {
 
     private mutating func diskDelay() -> UInt64 { .random(in: 1...weather.diskMax, using: &random) }
 
-    private mutating func begin(_ write: SimulatedDisk.Write, _ slot: Int) {
+    private mutating func begin(_ write: MemberDisk.Write, _ slot: Int) {
         members[slot].disk.begin(write)
         startWrite(slot)
     }

@@ -7,7 +7,7 @@ struct SimulatedMember {
     let id: NodeID
     /// Nil: the process is down.
     var node: RaftNode?
-    var disk: SimulatedDisk
+    var disk: MemberDisk
     /// Grows with each start; what was planned for an earlier process does not happen.
     var generation = 0
     /// Not zero: the process stands still until then. What arrives waits in `inbox`.
@@ -16,13 +16,13 @@ struct SimulatedMember {
     var isDiskBusy = false
 
     // Lost in a crash.
-    var state = SimulatedDisk.State()
+    var state = MemberDisk.State()
     var toApply: Deque<RaftEntry> = []
     var isApplying = false
     /// By token: what a read that began then must see.
     var reads: [UInt64: LogIndex] = [:]
     /// The newest snapshot that arrived, until it is installed.
-    var arrived: (mark: SnapshotMark, state: SimulatedDisk.State)?
+    var arrived: (mark: SnapshotMark, state: MemberDisk.State)?
     /// What the checker has seen of this process.
     var commitSeen = LogIndex.zero
     var wasLeaderIn: Term?
@@ -33,7 +33,7 @@ struct SimulatedMember {
 
     enum Arrival {
         case message(RaftMessage)
-        case snapshot(RaftMessage, SimulatedDisk.State)
+        case snapshot(RaftMessage, MemberDisk.State)
     }
 
     init(
@@ -41,7 +41,7 @@ struct SimulatedMember {
         using random: inout SeededRandom
     ) {
         self.id = id
-        disk = SimulatedDisk(first: membership)
+        disk = MemberDisk(first: membership)
         clockOffset = .random(in: 1...1_000_000, using: &random)
         // The fastest clock has done 100 when the slowest has done 100 - the drift.
         let fastest = 100_000 / (100 - clockDriftPercentMax)

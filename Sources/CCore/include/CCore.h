@@ -33,4 +33,9 @@ int64_t dst_read_cached(int file, void *into, size_t bytes, int64_t offset);
 /// Names the calling thread; the first 15 bytes count.
 void dst_name_thread(const char *name);
 
+/// The simulation that the calling thread runs, or a null pointer: what is random, and what would
+/// go to another thread, is asked of it.
+void *dst_simulation(void);
+void dst_set_simulation(void *simulation);
+
 #endif

@@ -77,7 +77,7 @@ package final class RaftHost: Sendable {
     let counters: HostCounters
     let receiver: SnapshotReceiver
     let me: NodeID
-    private let eventLoop: any EventLoop
+    let eventLoop: any EventLoop
     private let loop: NIOLoopBoundBox<HostLoop?>
     private let log: LogLane
     private let snapshotThread: DiskThread

@@ -42,9 +42,8 @@ package actor Formation {
         pool: WirePool, clocks: any Clocks, logger: Logger, discover: @escaping Discover
     ) throws(FormationError) {
         store = FormationStore(directory: directory)
-        var random = Randomness.system
         core = FormationCore(
-            me: me, record: try store.load(), policy: policy, seed: random.next(),
+            me: me, record: try store.load(), policy: policy, seed: Randomness.system.next(),
             now: clocks.monotonic.milliseconds)
         self.pool = pool
         self.clocks = clocks

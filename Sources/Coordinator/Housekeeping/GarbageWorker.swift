@@ -143,7 +143,7 @@ extension Consensus {
     /// - Returns: `nil` where it does not lead it any more, or has no answer.
     func ask(_ range: RangeID, _ query: ProtoRangeQuery) async throws -> ProtoRangeAnswer? {
         let outcome = await self.query(
-            range, try query.serializedBytes(), deadline: pool.now + GarbageWorker.callDeadline)
+            range, try query.serializedBytes(), deadline: now + GarbageWorker.callDeadline)
         guard case .done(let bytes) = outcome else { return nil }
         return try ProtoRangeAnswer(serializedBytes: bytes)
     }

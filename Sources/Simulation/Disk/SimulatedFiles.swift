@@ -78,6 +78,13 @@ package enum SimulatedFiles {
         }
     }
 
+    /// What a process that is killed leaves: everything it has written, synced or not.
+    package static func copy(from directory: String, to copy: String) throws(PowerCutError) {
+        try state.withLock { (_) throws(PowerCutError) in
+            try DirectoryTree(Paths.absolute(directory)).copy(to: copy) { _ in nil }
+        }
+    }
+
     /// In the order in which they were made; a file with two names counts once.
     private static func changes(of tree: DirectoryTree, in state: DiskState) -> [FileChange] {
         let files = Set(tree.entries.filter { $0.kind == .file }.map(\.identity))

@@ -1,12 +1,47 @@
 import ArgumentParser
 import Core
+import Foundation
 import Simulation
 
 /// `dstnode simulate`: whole clusters in one thread from a seed, in bad weather.
 struct SimulateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate", abstract: "Try the cores in simulated bad weather.",
-        subcommands: [Raft.self])
+        subcommands: [Raft.self, Cluster.self])
+
+    struct Cluster: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Run whole clusters, of the real code.")
+
+        @Option(help: "The seed.")
+        var seed: UInt64 = 0
+        @Option(help: "Simulated seconds after the cluster is ready.")
+        var seconds: UInt64 = 60
+        @Flag(help: "Print what the nodes log.")
+        var verbose = false
+
+        func run() throws {
+            var settings = ClusterWorld.Settings()
+            if verbose { settings.logLevel = .info }
+            let world = ClusterWorld(
+                seed: seed, settings: settings, in: FileManager.default.temporaryDirectory.path)
+            defer { world.end() }
+            let begun = ContinuousClock.now
+            try world.startAll()
+            guard let ready = world.runUntilReady(atMost: 60_000) else {
+                Terminal.complain("seed \(seed): not ready within a minute")
+                throw ExitCode(1)
+            }
+            Terminal.say("ready after \(ready) ms, \(world.time.stepCount) steps")
+            let steps = world.time.stepCount
+            let from = ContinuousClock.now
+            world.time.run(until: world.time.now + seconds * 1_000_000_000)
+            let elapsed = ContinuousClock.now - from
+            Terminal.say(
+                "formed in \(from - begun); \(seconds) s in \(elapsed), "
+                    + "\(world.time.stepCount - steps) steps")
+        }
+    }
 
     struct Raft: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

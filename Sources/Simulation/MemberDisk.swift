@@ -4,7 +4,7 @@ import Raft
 
 /// The log and the state machine of one member, as far as they survive a crash, and the writes
 /// that may or may not.
-struct SimulatedDisk {
+struct MemberDisk {
     /// What the state machine holds: a hash over everything applied.
     struct State: Hashable {
         var applied = LogIndex.zero
