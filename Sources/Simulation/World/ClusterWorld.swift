@@ -3,7 +3,9 @@ import Foundation
 import Logging
 
 /// A whole cluster in one thread: real coordinators, storage nodes, and gateways up to their HTTP.
-package final class ClusterWorld {
+///
+/// `@unchecked Sendable`: confined to the thread that made it.
+package final class ClusterWorld: @unchecked Sendable {
     package struct Settings: Sendable {
         package var coordinatorCount = 3
         package var storageCount = 5
@@ -74,6 +76,69 @@ package final class ClusterWorld {
             guard let process = node.process else { return false }
             return answer { await process.unreadiness() } == .some(nil)
         }
+    }
+
+    /// One life of a world: it forms, clients work while things go wrong, all is mended, and then
+    /// everything must be well and what clients were told must be explained.
+    ///
+    /// - Parameter milliseconds: Of trouble.
+    /// - Throws: ``WorldViolation``.
+    package func live(troubleFor milliseconds: UInt64) throws -> WorldReport {
+        try startAll()
+        guard let ready = runUntilReady(atMost: 60_000) else {
+            throw violation("liveness: not ready within a minute: \(complaints())", [])
+        }
+        let clients = WorldClients(time, keys: 6) { [self] in
+            nodes.compactMap { $0.process?.objects }
+        }
+        guard answer({ await clients.makeBucket() }) == true else {
+            throw violation("liveness: no bucket could be made", [])
+        }
+        let trouble = WorldTrouble(time, network, nodes)
+        time.perform {
+            clients.start(6)
+            trouble.begin()
+        }
+        time.run(until: time.now + SimulatedTime.milliseconds(milliseconds))
+        time.perform { trouble.end() }
+        if let failure = trouble.failure { throw violation(failure, trouble.diary) }
+        guard let healed = runUntilReady(atMost: 90_000) else {
+            throw violation(
+                "liveness: not well 90 s after all was mended: \(complaints())", trouble.diary)
+        }
+        clients.stop()
+        let end = time.now + SimulatedTime.milliseconds(120_000)
+        guard time.run(until: end, isDone: { clients.runningCount == 0 }) else {
+            throw violation("liveness: a client hangs", trouble.diary)
+        }
+        guard answer({ await clients.readAll() }) != nil else {
+            throw violation("liveness: reading everything hangs", trouble.diary)
+        }
+        let violations = try LinearizabilityChecker().check(clients.history).map { "\($0)" }
+        if let problem = (clients.problems + violations).first {
+            throw violation(problem, trouble.diary)
+        }
+        return WorldReport(
+            seed: seed, readyMilliseconds: ready, healedMilliseconds: healed,
+            operationCount: clients.history.operations.count, operations: "\(clients.history)",
+            disasterCount: trouble.diary.count, simulatedSeconds: time.now / 1_000_000_000,
+            stepCount: time.stepCount, fingerprint: time.random.fingerprint)
+    }
+
+    private func violation(_ text: String, _ diary: [String]) -> WorldViolation {
+        WorldViolation(seed: seed, milliseconds: time.now / 1_000_000, text: text, diary: diary)
+    }
+
+    /// Why nodes are not ready.
+    private func complaints() -> String {
+        nodes.compactMap { node in
+            guard let process = node.process else { return "\(node.name): down" }
+            if let failure = process.failure { return "\(node.name): ended: \(failure)" }
+            guard let answer = answer({ await process.unreadiness() }) else {
+                return "\(node.name): does not answer"
+            }
+            return answer.map { "\(node.name): \($0)" }
+        }.joined(separator: "; ")
     }
 
     /// Runs a question in the world until it is answered.

@@ -84,6 +84,7 @@ final class SimulatedProcess: @unchecked Sendable {
     let identity: PeerIdentity
     private(set) var objects: ObjectService?
     private var task: Task<Void, Never>?
+    private let logDisk: ProcessDisk
     /// Why the process ended by itself.
     private(set) var failure: String?
     private(set) var unreadiness: @Sendable () async -> String? = { "starting" }
@@ -93,6 +94,7 @@ final class SimulatedProcess: @unchecked Sendable {
         let clocks = SimulatedClocks(time, driftMillionths: node.driftMillionths)
         let loop = SimulatedLoop(time, clocks: clocks)
         (self.clocks, self.loop) = (clocks, loop)
+        logDisk = ProcessDisk(node.logDisk)
         var random = Randomness.system
         let directory = try DataDirectory.open(
             path: node.directory, role: node.role, using: &random)
@@ -134,6 +136,7 @@ final class SimulatedProcess: @unchecked Sendable {
 
     /// Whatever it still does is of no effect.
     func end() {
+        logDisk.end()
         task?.cancel()
         clocks.end()
     }
@@ -174,7 +177,7 @@ final class SimulatedProcess: @unchecked Sendable {
             garbageGraceMilliseconds: settings.garbageGraceMilliseconds,
             sweepAgeMilliseconds: 24 * 3_600_000)
         let (clocks, pool, loop, logger) = (base.clocks, base.pool, base.loop, base.logger)
-        let (me, disk) = (identity.node, node.logDisk)
+        let (me, disk) = (identity.node, logDisk)
         let coordinator = try Coordinator(
             configuration,
             on: Coordinator.Foundation(
@@ -194,7 +197,7 @@ final class SimulatedProcess: @unchecked Sendable {
     }
 
     private static func raft(
-        _ me: NodeID, _ directory: String, _ proposal: FormationProposal, _ disk: SimulatedDisk
+        _ me: NodeID, _ directory: String, _ proposal: FormationProposal, _ disk: ProcessDisk
     ) throws -> RaftHost.Configuration {
         let path = directory + "/catalogue"
         try FileManager.default.createDirectory(
