@@ -113,7 +113,8 @@ extension RaftHost: Consensus {
         }
         guard isAny else { return }
         while clocks.monotonic.milliseconds < end, ranges.contains(where: isLeader) {
-            try? await clocks.sleep(for: .milliseconds(10))
+            // Cancelled: nobody waits any more, and to look again at once would never end.
+            guard (try? await clocks.sleep(for: .milliseconds(10))) != nil else { return }
         }
     }
 

@@ -100,6 +100,7 @@ package final class ClusterWorld: @unchecked Sendable {
             trouble.begin()
         }
         time.run(until: time.now + SimulatedTime.milliseconds(milliseconds))
+        if time.isSpinning { throw violation("a task spins: time stands still", trouble.diary) }
         time.perform { trouble.end() }
         if let failure = trouble.failure { throw violation(failure, trouble.diary) }
         guard let healed = runUntilReady(atMost: 90_000) else {

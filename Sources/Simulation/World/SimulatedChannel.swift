@@ -175,7 +175,6 @@ extension SimulatedChannel: ChannelCore {
         loop.execute {
             self.removeHandlers(pipeline: self.pipeline)
             self.closePromise.succeed()
-            self.line = nil
         }
     }
 }

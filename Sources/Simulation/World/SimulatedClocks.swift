@@ -14,8 +14,6 @@ package final class SimulatedClocks: Clocks, @unchecked Sendable {
     /// Nanoseconds that were shown when the world began.
     private let start: UInt64
     package var wallOffset: Int64 = 0
-    /// The node is dead: nobody sleeps on.
-    private var isEnded = false
     private var sleepers: [UInt64: CheckedContinuation<Void, any Error>] = [:]
     private var nextSleeper: UInt64 = 0
 
@@ -49,26 +47,19 @@ package final class SimulatedClocks: Clocks, @unchecked Sendable {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation {
                 (continuation: CheckedContinuation<Void, any Error>) in
-                if isEnded || Task.isCancelled {
+                if Task.isCancelled {
                     return continuation.resume(throwing: CancellationError())
                 }
                 sleepers[id] = continuation
                 let (seconds, attoseconds) = duration.components
-                let nanoseconds = UInt64(max(0, seconds)) * 1_000_000_000
+                let nanoseconds =
+                    UInt64(max(0, seconds)) * 1_000_000_000
                     + UInt64(max(0, attoseconds)) / 1_000_000_000
                 time.after(worldDuration(nanoseconds)) {
                     self.sleepers.removeValue(forKey: id)?.resume()
                 }
             }
         } onCancel: {
-            sleepers.removeValue(forKey: id)?.resume(throwing: CancellationError())
-        }
-    }
-
-    /// The node is dead: everybody who sleeps, or wants to, is cancelled.
-    func end() {
-        isEnded = true
-        for id in sleepers.keys.sorted() {
             sleepers.removeValue(forKey: id)?.resume(throwing: CancellationError())
         }
     }

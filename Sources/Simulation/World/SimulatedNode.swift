@@ -138,7 +138,6 @@ final class SimulatedProcess: @unchecked Sendable {
     func end() {
         logDisk.end()
         task?.cancel()
-        clocks.end()
     }
 
     struct Base {

@@ -5,7 +5,7 @@ import DequeModule
 import Synchronization
 
 /// The one thread of a simulated world: what is ready runs, and where nothing is, time jumps to
-/// what is planned next. Real tasks of Swift run here, real event loops' work and disk threads' jobs.
+/// what is planned next. Tasks of Swift run here, work of event loops, and jobs of disk threads.
 ///
 /// `@unchecked Sendable`: confined to the thread that calls ``run(until:)``; closures that are
 /// `Sendable` for the sake of real threads reach it there only.
@@ -15,6 +15,10 @@ package final class SimulatedTime: @unchecked Sendable {
     package var random: SeededRandom
     /// Jobs and events that ran.
     package private(set) var stepCount = 0
+    /// Too much happened without time passing: something waits by asking again at once.
+    package private(set) var isSpinning = false
+    private var stepsAtOnce = 0
+    private static let stepsAtOnceMax = 1_000_000
     private var planned = EventQueue<@Sendable () -> Void>()
     private var ready = Deque<UnsafeMutableRawPointer>()
 
@@ -26,7 +30,7 @@ package final class SimulatedTime: @unchecked Sendable {
     /// Milliseconds, as nanoseconds.
     package static func milliseconds(_ count: UInt64) -> UInt64 { count * 1_000_000 }
 
-    /// Runs `body` `delay` nanoseconds from now; what was planned before for the same time is first.
+    /// Runs `body` `delay` nanoseconds from now, after what was planned before for that time.
     package func after(_ delay: UInt64, _ body: @escaping @Sendable () -> Void) {
         planned.add(body, at: now + delay)
     }
@@ -50,6 +54,11 @@ package final class SimulatedTime: @unchecked Sendable {
         while true {
             if let job = ready.popFirst() {
                 stepCount += 1
+                stepsAtOnce += 1
+                if stepsAtOnce > Self.stepsAtOnceMax {
+                    isSpinning = true
+                    return false
+                }
                 dst_task_run(job)
                 continue
             }
@@ -59,6 +68,7 @@ package final class SimulatedTime: @unchecked Sendable {
                 now = max(now, end)
                 return false
             }
+            if event.time > now { stepsAtOnce = 0 }
             now = max(now, event.time)
             stepCount += 1
             event.event()

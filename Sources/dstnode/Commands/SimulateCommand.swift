@@ -11,8 +11,10 @@ struct SimulateCommand: AsyncParsableCommand {
 
     struct Cluster: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Run whole clusters of the real code: lost power, cut links, clocks that jump.",
-            discussion: "A seed replays exactly: --seed SEED. Ends with 1 at the first seed that fails.")
+            abstract:
+                "Run whole clusters of the real code: lost power, cut links, clocks that jump.",
+            discussion:
+                "A seed replays exactly: --seed SEED. Ends with 1 at the first seed that fails.")
 
         @Option(help: "The first seed.")
         var seed: UInt64 = 0
