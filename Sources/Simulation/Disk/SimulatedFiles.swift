@@ -110,6 +110,27 @@ package enum SimulatedFiles {
         state.withLock { $0.setFaults(nil, under: Paths.absolute(directory)) }
     }
 
+    /// Calls `observer` in front of each change that SQLite makes to files below `directory`, on its
+    /// thread and without any lock of ours: so a test may cut the power at every single point.
+    /// `nil` ends that.
+    package static func observe(
+        under directory: String, _ observer: (@Sendable (DiskChange) -> Void)?
+    ) {
+        state.withLock { $0.setObserver(observer, under: Paths.absolute(directory)) }
+    }
+
+    /// A change of the file that SQLite has opened as `handle`, or that has the name.
+    static func announce(_ kind: DiskChange.Kind, of handle: Int) {
+        guard let path = state.withLock({ $0.path(of: handle) }) else { return }
+        announce(kind, of: path)
+    }
+
+    static func announce(_ kind: DiskChange.Kind, of path: String) {
+        for observer in state.withLock({ $0.observers(of: path) }) {
+            observer(DiskChange(kind: kind, path: path))
+        }
+    }
+
     /// Of all files that were opened below `directory`, also those that are gone.
     package static func counters(under directory: String) -> DiskCounters {
         state.withLock { $0.counters(under: Paths.absolute(directory)) }
