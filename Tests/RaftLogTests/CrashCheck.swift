@@ -42,28 +42,20 @@ struct CrashCheck {
             if number % killShare == 0 || CrashPlace.isReplay {
                 checkKill(point, CrashPlace(workload, point: number, variant: "kill"))
             }
-            try checkTear(number)
+            try checkTear(number, point)
         }
     }
 
     /// The last write up to any byte, with all before it.
-    private mutating func checkTear(_ number: Int) throws {
-        let points = crashed.disk.points
-        guard number > 0, points[number - 1].next.hasPrefix("write") else { return }
-        let before = points[number - 1].image
-        let after = points[number].image
-        for (file, content) in after.files {
-            guard let old = before.files[file], old.bytes != content.bytes else { continue }
-            let changed = content.bytes.indices.filter { content.bytes[$0] != old.bytes[$0] }
-            let step = exhaustiveMax >= 1 << 8 ? 8 : 256
-            for end in stride(from: changed[0] / 8 * 8, to: changed[changed.count - 1], by: step) {
-                let place = CrashPlace(workload, point: number, variant: "torn at \(end)")
-                guard place.isWanted else { continue }
-                var image = before
-                let bytes = content.bytes[changed[0]..<max(changed[0], end)]
-                image.write(bytes, at: changed[0], of: file)
-                try check(points[number], image.after(image.counts.map { $0 - 1 }), place)
-            }
+    private mutating func checkTear(_ number: Int, _ point: JournalDisk.Point) throws {
+        guard let write = point.write else { return }
+        let step = exhaustiveMax > 16 ? 8 : 256
+        for count in stride(from: step, to: write.bytes.count, by: step) {
+            let place = CrashPlace(workload, point: number, variant: "torn at \(count)")
+            guard place.isWanted else { continue }
+            var image = point.image
+            image.write(write.bytes[..<count], at: write.offset, of: write.file)
+            try check(point, image.after(image.counts.map { $0 - 1 }), place)
         }
     }
 

@@ -131,25 +131,24 @@ private func write(
         guard CrashPlace.isWanted(workload: workload) else { return }
         let crashed = try CrashedLog()
         for step in Self.workloads[workload]! { try step(crashed) }
-        var check = CrashCheck(workload, crashed, exhaustiveMax: 1 << 8)
-        check.sampleCount = 200
+        var check = CrashCheck(workload, crashed, exhaustiveMax: 1 << 10)
         try check.run()
         #expect(check.wrong.isEmpty, "\(check.wrong.joined(separator: "\n"))")
         #expect(CrashPlace.isReplay || check.imageCount > 200)
     }
 
-    @Test(arguments: 0..<4 as Range<UInt64>)
+    @Test(arguments: 0..<3 as Range<UInt64>)
     func `the power may go in long workloads`(seed: UInt64) throws {
         let workload = "seed \(seed)"
         guard CrashPlace.isWanted(workload: workload) else { return }
         var work = LogWorkload(random: SeededRandom(seed: seed))
         let crashed = try CrashedLog()
-        for _ in 0..<200 {
+        for _ in 0..<120 {
             try crashed.perform(work.operation(crashed.model))
             if Int.random(in: 0..<3, using: &work.random) == 0 { try crashed.sync() }
         }
         var check = CrashCheck(workload, crashed, exhaustiveMax: 4)
-        check.sampleCount = 4
+        check.sampleCount = 3
         check.recoveryShare = 40
         check.killShare = 37
         try check.run()

@@ -9,6 +9,8 @@ final class JournalDisk: LogDisk {
         let image: CrashImage
         /// The change that came next.
         let next: String
+        /// What it wrote, and where.
+        let write: (file: Int, offset: Int, bytes: [UInt8])?
         /// What the test had noted by then.
         let note: Int
     }
@@ -31,7 +33,9 @@ final class JournalDisk: LogDisk {
     /// How it was in front of each change, and how it is now.
     var points: [Point] {
         state.withLock { state in
-            state.points + [Point(image: state.image, next: "the end", note: state.note)]
+            state.points + [
+                Point(image: state.image, next: "the end", write: nil, note: state.note)
+            ]
         }
     }
 
@@ -42,10 +46,12 @@ final class JournalDisk: LogDisk {
     func setFull(_ isFull: Bool) { state.withLock { $0.isFull = isFull } }
 
     fileprivate func change<Value: Sendable>(
-        _ what: String, _ body: (inout CrashImage) -> Value
+        _ what: String, write: (file: Int, offset: Int, bytes: [UInt8])? = nil,
+        _ body: (inout CrashImage) -> Value
     ) -> Value {
         state.withLock { state in
-            state.points.append(Point(image: state.image, next: what, note: state.note))
+            state.points.append(
+                Point(image: state.image, next: what, write: write, note: state.note))
             return body(&state.image)
         }
     }
@@ -106,10 +112,10 @@ private final class JournalFile: LogFile {
 
     func write(_ bytes: [UInt8], at offset: Int) throws(DiskError) {
         let isFailing = disk.takeFailure()
-        let written = isFailing ? bytes.prefix(bytes.count / 2) : bytes[...]
-        disk.change("write \(name) \(offset)+\(written.count)") {
-            $0.write(written, at: offset, of: number)
-        }
+        let written = isFailing ? Array(bytes.prefix(bytes.count / 2)) : bytes
+        disk.change(
+            "write \(name) \(offset)+\(written.count)", write: (number, offset, written)
+        ) { $0.write(written, at: offset, of: number) }
         if isFailing { throw DiskError(.write, file: name, code: SystemCode.noSpace) }
     }
 

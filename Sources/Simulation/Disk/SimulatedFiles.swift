@@ -62,13 +62,40 @@ package enum SimulatedFiles {
     package static func powerCut(
         from directory: String, to copy: String, using random: inout SeededRandom
     ) throws(PowerCutError) {
+        var drawn = random
+        try powerCut(from: directory, to: copy) { changes in
+            PowerCutFates.draw(for: changes, using: &drawn)
+        }
+        random = drawn
+    }
+
+    /// The same with what becomes of each change: one of as many states as ``choices(under:)`` says,
+    /// from 0, lost, to the last, whole.
+    package static func powerCut(
+        from directory: String, to copy: String, variant: [Int]
+    ) throws(PowerCutError) {
+        try powerCut(from: directory, to: copy) { PowerCutFates.chosen(variant, for: $0) }
+    }
+
+    /// For each change that no sync covers, in the order in which they were made, in how many
+    /// states a power cut may leave it: lost, torn in the middle unless it is small, whole.
+    package static func choices(under directory: String) throws(PowerCutError) -> [Int] {
+        try state.withLock { (state) throws(PowerCutError) in
+            changes(of: try DirectoryTree(Paths.absolute(directory)), in: state)
+                .map(PowerCutFates.choiceCount)
+        }
+    }
+
+    private static func powerCut(
+        from directory: String, to copy: String, fates: ([FileChange]) -> [Int: ChangeFate]
+    ) throws(PowerCutError) {
         let source = Paths.absolute(directory)
         precondition(
             !DiskState.isPath(Paths.absolute(copy), below: source), "a copy within itself")
         // Nobody writes meanwhile, in any directory.
         try state.withLock { (state) throws(PowerCutError) in
             let tree = try DirectoryTree(source)
-            let fates = PowerCutFates.draw(for: changes(of: tree, in: state), using: &random)
+            let fates = fates(changes(of: tree, in: state))
             try tree.copy(to: copy) { (entry) throws(PowerCutError) in
                 guard let file = state.files[entry.identity], !file.changes.isEmpty else {
                     return nil
