@@ -50,11 +50,12 @@ extension StoreFile {
     }
 
     /// Replaces the closed file. The last connection to close has copied its log back and removed
-    /// it; were one left, it would be replayed over the wrong file.
+    /// it; were one left, or brought back by a power cut, it would be replayed over the wrong file.
     private func swap(in source: String) throws(CatalogueError) {
         guard FileSync.size(path + "-wal") == nil else {
             throw .failed(path: path, detail: "the old write-ahead log could not be removed")
         }
+        try FileSync.syncDirectory(of: path)
         try FileSync.rename(source, to: path)
         try FileSync.syncDirectory(of: path)
     }

@@ -47,7 +47,7 @@ struct CrashCheck {
 
     init(_ workload: String) throws {
         self.workload = workload
-        directory = try CrashedDirectory(exhaustiveMax: 9, sampleCount: 5) {
+        directory = try CrashedDirectory(exhaustiveMax: 27, sampleCount: 14) {
             CrashPlace.isWanted(workload, point: $0)
         }
         scratch = try ScratchDirectory(isInMemory: true)
@@ -115,10 +115,10 @@ struct CrashCheck {
     private mutating func extend(_ count: Int) throws {
         let first = moments[moments.count - 1].index + 1
         let batch = try (0..<count).map { number in
-            let key = "k\((first + UInt64(number)) % 7)"
+            let key = "k\((first + UInt64(number)) % 29)"
             let command =
                 number % 3 == 2
-                ? make.delete(key) : make.putInline(key, String(repeating: key, count: 120))
+                ? make.delete(key) : make.putInline(key, String(repeating: key, count: 400))
             return CatalogueEntry(
                 index: first + UInt64(number), payload: try command.serializedBytes())
         }

@@ -40,7 +40,7 @@ enum CrashScript {
             .apply(1), .checkpointBesideReader, .apply(2), .apply(1), .checkpoint, .apply(1),
         ],
         "snapshots": [
-            .apply(3), .checkpoint, .apply(2), .writeSnapshot, .apply(2),
+            .apply(24), .checkpoint, .apply(2), .writeSnapshot, .apply(2), .checkpoint, .apply(1),
             .install(batches: 3, entries: 4), .apply(2), .reopen, .apply(1),
             .install(batches: 1, entries: 2), .checkpoint,
         ],
