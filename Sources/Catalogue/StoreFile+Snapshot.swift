@@ -39,6 +39,9 @@ extension StoreFile {
                     try swap(in: source)
                     let opened = try Self.openWriter(
                         path: path, machine: machine, identity: identity)
+                    // The snapshot had a rollback journal until now. Were it back after a power
+                    // cut, it would be played over what a checkpoint has brought meanwhile.
+                    try FileSync.syncDirectory(of: path)
                     writer = opened.writer
                     noteBytes.withLock { $0 = opened.note }
                     applied.store(snapshot.appliedIndex, ordering: .releasing)
