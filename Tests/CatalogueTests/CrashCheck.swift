@@ -28,7 +28,7 @@ struct CrashCheck {
 
     private static let range = RangeID(rawValue: 3)
     /// One of so many images is recovered with further cuts.
-    private static let recoveryShare = 60
+    private static let recoveryShare = 80
 
     private let workload: String
     private let directory: CrashedDirectory
@@ -47,7 +47,7 @@ struct CrashCheck {
 
     init(_ workload: String) throws {
         self.workload = workload
-        directory = try CrashedDirectory(exhaustiveMax: 27, sampleCount: 14) {
+        directory = try CrashedDirectory(exhaustiveMax: 16, sampleCount: 9) {
             CrashPlace.isWanted(workload, point: $0)
         }
         scratch = try ScratchDirectory(isInMemory: true)

@@ -14,6 +14,9 @@ struct CrashCheck {
     /// One of so many images is recovered with further cuts.
     private static let recoveryShare = 100
 
+    /// At one of so many points the process dies alone first.
+    private static let killShare = 7
+
     private let workload: String
     private let points: [CrashJournal.Point]
     /// Images looked at, without those that are equal and promise the same.
@@ -44,6 +47,41 @@ struct CrashCheck {
                     guard place.isWanted else { continue }
                     try await check(
                         point, point.disk.after(variant, of: things), indexes[index], place)
+                    if wrong.count > 5 { return }
+                }
+            }
+            let place = CrashPlace(workload, point: number, variant: "kill")
+            if number % Self.killShare == 0 || CrashPlace.isReplay, place.isWanted {
+                try await checkKill(point, place)
+            }
+        }
+    }
+
+    /// The process dies and the power stays; it goes while the next process opens the store, or
+    /// when that has told others what it found.
+    private mutating func checkKill(
+        _ point: CrashJournal.Point, _ place: CrashPlace
+    ) async throws {
+        let journal = CrashJournal(indexCutCount: 1)
+        guard
+            let found = try await open(
+                point.disk, point.indexes.first, point.model, journal,
+                "\(place), in front of: \(point.next)")
+        else { return }
+        let points = journal.points
+        for (number, again) in points.enumerated() {
+            let isEnd = number == points.count - 1
+            let things = again.disk.things
+            let counts = again.disk.counts(of: things)
+            for (way, variant) in [counts.map { $0 - 1 }, counts.map { _ in 0 }].enumerated() {
+                let indexes: [IndexCopy?] = again.indexes + [nil]
+                for index in isEnd ? indexes : [indexes[(number + way) % indexes.count]] {
+                    recoveryCount += 1
+                    let second = CrashPlace("opening", point: number, variant: variant)
+                    _ = try await open(
+                        again.disk.after(variant, of: things), index,
+                        isEnd ? found : point.model, nil,
+                        "\(place), then \(second), in front of: \(again.next)")
                     if wrong.count > 5 { return }
                 }
             }
