@@ -172,9 +172,9 @@ let package = Package(
             ["Wire", "Core", "Messages", nioEmbedded, nioCore, nioPosix, nioSSL, nioTLS, logging]),
         tests("Cloud", ["Cloud", "Core", "S3", nioCore, nioPosix, nioHTTP1]),
         tests("Discovery", ["Discovery", "Cloud", "Core", nioCore, nioPosix, logging]),
-        tests("RaftLog", ["RaftLog"]),
-        tests("ChunkStore", ["ChunkStore"]),
-        tests("Catalogue", ["Catalogue"]),
+        tests("RaftLog", ["RaftLog", "Simulation"]),
+        tests("ChunkStore", ["ChunkStore", "Simulation"]),
+        tests("Catalogue", ["Catalogue", "Simulation"]),
         tests("ClusterView", ["ClusterView"]),
         // What two test targets need: the catalogue as a dictionary.
         .target(

@@ -6,10 +6,28 @@
     import Darwin
 #endif
 
+import Synchronization
+
 /// The few file operations around SQLite's own.
 enum FileSync {
+    enum Operation: Equatable, Sendable {
+        /// Of a file or a directory.
+        case sync(String)
+        case rename(String, to: String)
+        case remove(String)
+    }
+
+    /// Told of each operation, before it is done and after. For tests that simulate the disk below
+    /// SQLite, which does not see these.
+    static let observer = Mutex<(@Sendable (Operation, _ isDone: Bool) -> Void)?>(nil)
+
+    private static func announce(_ operation: Operation, isDone: Bool) {
+        observer.withLock { $0 }?(operation, isDone)
+    }
+
     /// Makes the file's content durable; `false` where there is no such file.
     static func syncFile(_ path: String) throws(CatalogueError) -> Bool {
+        announce(.sync(path), isDone: false)
         let file = open(path, O_RDONLY)
         if file < 0 {
             if errno == ENOENT { return false }
@@ -17,6 +35,7 @@ enum FileSync {
         }
         defer { close(file) }
         guard fsync(file) == 0 else { throw failure(path, "fsync") }
+        announce(.sync(path), isDone: true)
         return true
     }
 
@@ -33,6 +52,7 @@ enum FileSync {
     }
 
     static func rename(_ path: String, to target: String) throws(CatalogueError) {
+        announce(.rename(path, to: target), isDone: false)
         #if canImport(Darwin)
             let result = Darwin.rename(path, target)
         #elseif canImport(Musl)
@@ -41,10 +61,12 @@ enum FileSync {
             let result = Glibc.rename(path, target)
         #endif
         guard result == 0 else { throw failure(path, "rename to \(target)") }
+        announce(.rename(path, to: target), isDone: true)
     }
 
     /// Removes the file if it is there.
     static func remove(_ path: String) throws(CatalogueError) {
+        announce(.remove(path), isDone: false)
         guard unlink(path) == 0 || errno == ENOENT else { throw failure(path, "unlink") }
     }
 

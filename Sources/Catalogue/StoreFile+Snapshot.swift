@@ -39,6 +39,9 @@ extension StoreFile {
                     try swap(in: source)
                     let opened = try Self.openWriter(
                         path: path, machine: machine, identity: identity)
+                    // The snapshot had a rollback journal until now. Were it back after a power
+                    // cut, it would be played over what a checkpoint has brought meanwhile.
+                    try FileSync.syncDirectory(of: path)
                     writer = opened.writer
                     noteBytes.withLock { $0 = opened.note }
                     applied.store(snapshot.appliedIndex, ordering: .releasing)
@@ -50,11 +53,12 @@ extension StoreFile {
     }
 
     /// Replaces the closed file. The last connection to close has copied its log back and removed
-    /// it; were one left, it would be replayed over the wrong file.
+    /// it; were one left, or brought back by a power cut, it would be replayed over the wrong file.
     private func swap(in source: String) throws(CatalogueError) {
         guard FileSync.size(path + "-wal") == nil else {
             throw .failed(path: path, detail: "the old write-ahead log could not be removed")
         }
+        try FileSync.syncDirectory(of: path)
         try FileSync.rename(source, to: path)
         try FileSync.syncDirectory(of: path)
     }

@@ -37,6 +37,9 @@ struct LogState {
         let recovery = try LogRecovery(disk: disk)
         self.segments = recovery.segments
         self.groups = recovery.groups
+        // A process that was killed may have left names to the page cache alone: were the next
+        // one durable before them, a power cut would leave a gap.
+        if !segments.isEmpty { try attempt { () throws(DiskError) in try disk.syncDirectory() } }
         // A segment of our own: nothing is ever appended behind a torn tail.
         try beginSegment()
         try removeUnneeded()

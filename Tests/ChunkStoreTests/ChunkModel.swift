@@ -5,7 +5,7 @@ import Foundation
 
 /// What a store must hold, by what it acknowledged: for each chunk the states that it may be in.
 /// One, but for operations that nobody answered.
-struct ChunkModel {
+struct ChunkModel: Hashable, Sendable {
     enum Fate: Hashable { case absent, stored, deleted }
 
     private(set) var fates: [ChunkID: Set<Fate>] = [:]

@@ -4,20 +4,23 @@ import Foundation
 @testable import ChunkStore
 
 /// The index's files at one moment.
-struct IndexCopy {
-    private let files: [String: Data]
+struct IndexCopy: Hashable {
+    let files: [String: Data]
     /// Tombstone files that were there: the index is never older than one that is gone.
     private let tombstoneFiles: Set<String>
 
     private static let suffixes = ["", "-wal"]
 
     /// While nothing is written.
-    init(of path: String, _ disk: SimulatedDisk) {
+    ///
+    /// - Parameter disk: Where tombstone files are looked for; without, the copy is of no other time
+    ///   than the disk that it comes back with.
+    init(of path: String, _ disk: SimulatedDisk? = nil) {
         let pairs = Self.suffixes.compactMap { suffix in
             FileManager.default.contents(atPath: path + suffix).map { (suffix, $0) }
         }
         files = Dictionary(uniqueKeysWithValues: pairs)
-        tombstoneFiles = Set(disk.list().filter { $0.hasPrefix("deleted-") })
+        tombstoneFiles = Set(disk?.list().filter { $0.hasPrefix("deleted-") } ?? [])
     }
 
     func isPossible(on disk: SimulatedDisk) -> Bool {
@@ -44,7 +47,8 @@ enum IndexLoss: Hashable, CaseIterable {
 /// A store that loses its power now and then, and the model that it is held to.
 struct CrashingStore {
     var test: TestStore
-    var model = ChunkModel()
+    var model = ChunkModel() { didSet { journal?.set(model) } }
+    private let journal: CrashJournal?
     /// Streamed writes under way.
     var writes: [(write: ChunkWrite, rest: ArraySlice<UInt8>)] = []
     /// States of the index that a power loss may bring back; the last is the newest.
@@ -55,10 +59,15 @@ struct CrashingStore {
     /// Room for 63 records.
     static let tombstoneFileBytes = 4096
 
-    init(_ disk: SimulatedDisk = SimulatedDisk(), index: IndexCopy? = nil) throws {
+    init(
+        _ disk: SimulatedDisk = SimulatedDisk(), index: IndexCopy? = nil,
+        segmentBytes: Int = segmentBytes, tombstoneFileBytes: Int = tombstoneFileBytes,
+        journal: CrashJournal? = nil
+    ) throws {
+        self.journal = journal
         test = try TestStore(
-            disk, segmentBytes: Self.segmentBytes, tombstoneFileBytes: Self.tombstoneFileBytes,
-            index: index)
+            disk, segmentBytes: segmentBytes, tombstoneFileBytes: tombstoneFileBytes,
+            index: index, journal: journal)
     }
 
     /// What comes of the power going now, in one of the ways in which it may: this one, which must

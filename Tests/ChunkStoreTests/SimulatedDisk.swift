@@ -57,9 +57,12 @@ final class SimulatedDisk: ChunkDisk {
 
     let state: Mutex<State>
 
+    /// Sees the disk in front of each change.
+    let observer = Mutex<(@Sendable (State, String) -> Void)?>(nil)
+
     init() { state = Mutex(State()) }
 
-    private init(_ state: State) {
+    init(_ state: State) {
         var state = state
         state.operationsLeft = .max
         state.appliesLast = false
@@ -124,9 +127,11 @@ final class SimulatedDisk: ChunkDisk {
 
     /// Every change of the disk goes through here.
     func change<Value: Sendable>(
-        _ body: (inout State) throws(DiskError) -> Value
+        _ what: @autoclosure () -> String, _ body: (inout State) throws(DiskError) -> Value
     ) throws(DiskError) -> Value {
-        try state.withLock { state throws(DiskError) in
+        let observer = observer.withLock { $0 }
+        return try state.withLock { state throws(DiskError) in
+            observer?(state, what())
             let isLast = state.operationsLeft == 0
             if isLast {
                 guard state.appliesLast else { throw Self.dead }
@@ -152,7 +157,7 @@ final class SimulatedDisk: ChunkDisk {
     }
 
     func create(_ name: String, bytes: Int) throws(DiskError) -> any ChunkFile {
-        let number = try change { state throws(DiskError) in
+        let number = try change("create \(name)") { state throws(DiskError) in
             guard state.freeBytes >= bytes else { throw .full }
             state.nextContent += 1
             // Cut off in the middle: the file is there, and empty perhaps.
@@ -165,7 +170,7 @@ final class SimulatedDisk: ChunkDisk {
     }
 
     func remove(_ name: String) throws(DiskError) {
-        try change { state throws(DiskError) in
+        try change("remove \(name)") { state throws(DiskError) in
             guard state.files.removeValue(forKey: name) != nil else { throw .notFound(name) }
         }
     }
@@ -214,7 +219,7 @@ final class SimulatedFile: ChunkFile {
     func size() -> Int { disk.with { $0.contents[number]!.size } }
 
     func write(_ pieces: [UnsafeRawBufferPointer], at offset: Int) throws(DiskError) {
-        try disk.change { state throws(DiskError) in
+        try disk.change("write \(number) at \(offset)") { state throws(DiskError) in
             if state.isWriteFull { throw .full }
             var offset = offset
             for piece in pieces {
@@ -270,7 +275,7 @@ final class SimulatedFile: ChunkFile {
     func sync() throws(DiskError) {
         let delay = disk.with { $0.syncMicroseconds }
         if delay > 0 { usleep(delay) }
-        try disk.change { state throws(DiskError) in
+        try disk.change("sync \(number)") { state throws(DiskError) in
             if state.failsSyncs { throw .failed("EIO") }
             state.contents[number]!.history = [:]
             state.contents[number]!.durableSize = state.contents[number]!.size
@@ -283,7 +288,7 @@ final class SimulatedFile: ChunkFile {
     }
 
     func punch(_ range: Range<Int>) throws(DiskError) {
-        try disk.change { state throws(DiskError) in
+        try disk.change("punch \(number) \(range)") { state throws(DiskError) in
             if state.failsPunches { throw .failed("EOPNOTSUPP") }
             let size = SimulatedDisk.pageBytes
             precondition(range.lowerBound % size == 0 && range.upperBound % size == 0)
@@ -296,7 +301,7 @@ final class SimulatedFile: ChunkFile {
     }
 
     func truncate(to bytes: Int) throws(DiskError) {
-        try disk.change { state throws(DiskError) in
+        try disk.change("truncate \(number) to \(bytes)") { state throws(DiskError) in
             state.contents[number]!.size = bytes
             for page in state.contents[number]!.pages.keys
             where page * SimulatedDisk.pageBytes >= bytes {

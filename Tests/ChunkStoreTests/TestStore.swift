@@ -42,13 +42,15 @@ struct TestStore {
 
     init(
         _ disk: SimulatedDisk = SimulatedDisk(), capacity: Int = 64 << 20,
-        segmentBytes: Int = 1 << 20, tombstoneFileBytes: Int? = nil, index: IndexCopy? = nil
+        segmentBytes: Int = 1 << 20, tombstoneFileBytes: Int? = nil, index: IndexCopy? = nil,
+        journal: CrashJournal? = nil
     ) throws {
         self.disk = disk
         self.capacity = capacity
         self.segmentBytes = segmentBytes
         self.tombstoneFileBytes = tombstoneFileBytes
         try index?.restore(to: folder.path + "/index.sqlite")
+        journal?.begin(disk, folder: folder.path)
         store = try ChunkStore.open(
             disk: disk, indexPath: folder.path + "/index.sqlite", capacityBytes: capacity,
             segmentBytes: segmentBytes, tombstoneFileBytes: tombstoneFileBytes, clocks: clocks)

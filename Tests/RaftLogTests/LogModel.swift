@@ -99,32 +99,34 @@ struct LogWorkload {
 
     /// One operation on both, if there is something to do.
     mutating func step(_ model: inout LogModel, _ log: RaftLog) throws {
+        let operation = operation(model)
+        model.apply(operation)
+        try operation.perform(on: log)
+    }
+
+    /// Something that may be done next.
+    mutating func operation(_ model: LogModel) -> LogOperation {
         let range = ranges.randomElement(using: &random)!
         guard let group = model.groups[range] else {
-            let mark = SnapshotMark(position: .zero, membership: membership())
-            model.reset(range, to: mark)
-            try log.reset(range, to: mark)
-            return
+            return .reset(range, SnapshotMark(position: .zero, membership: membership()))
         }
         switch Int.random(in: 0..<20, using: &random) {
         case 0 where !group.entries.isEmpty:
             let entry = group.entries.randomElement(using: &random)!
-            let mark = SnapshotMark(position: entry.position, membership: membership())
-            model.truncate(range, to: mark)
-            try log.truncate(range, to: mark)
+            return .truncate(
+                range, SnapshotMark(position: entry.position, membership: membership()))
         case 1:
             let index = LogIndex(
                 rawValue: group.mark.position.index.rawValue
                     + .random(in: 0...20, using: &random))
-            let mark = SnapshotMark(
-                position: LogPosition(index: index, term: group.last.term),
-                membership: membership())
-            model.reset(range, to: mark)
-            try log.reset(range, to: mark)
-        case 2 where Int.random(in: 0..<10, using: &random) == 0:
-            model.groups[range] = nil
-            try log.remove(range)
+            return .reset(
+                range,
+                SnapshotMark(
+                    position: LogPosition(index: index, term: group.last.term),
+                    membership: membership()))
+        case 2 where Int.random(in: 0..<10, using: &random) == 0: return .remove(range)
         default:
+            var model = model
             var writes = [write(range, group)]
             model.append(writes[0])
             // Several groups, and one group twice, in one batch.
@@ -134,7 +136,48 @@ struct LogWorkload {
                 writes.append(write(range, group))
                 model.append(writes[writes.count - 1])
             }
-            try log.append(writes)
+            return .append(writes)
+        }
+    }
+}
+
+/// One call that changes the log.
+enum LogOperation {
+    case append([GroupWrite])
+    case truncate(RangeID, SnapshotMark)
+    case reset(RangeID, SnapshotMark)
+    case remove(RangeID)
+
+    func perform(on log: RaftLog) throws(RaftLogError) {
+        switch self {
+        case .append(let writes): try log.append(writes)
+        case .truncate(let range, let mark): try log.truncate(range, to: mark)
+        case .reset(let range, let mark): try log.reset(range, to: mark)
+        case .remove(let range): try log.remove(range)
+        }
+    }
+}
+
+extension LogModel {
+    mutating func apply(_ operation: LogOperation) {
+        switch operation {
+        case .append(let writes): for write in writes { append(write) }
+        case .truncate(let range, let mark): truncate(range, to: mark)
+        case .reset(let range, let mark): reset(range, to: mark)
+        case .remove(let range): groups[range] = nil
+        }
+    }
+
+    /// The operation as a row of the smallest ones: a call that needs several records may be cut
+    /// between any two of them.
+    static func steps(of operation: LogOperation) -> [LogOperation] {
+        guard case .append(let writes) = operation else { return [operation] }
+        return writes.flatMap { write in
+            let state = write.hardState.map {
+                LogOperation.append([GroupWrite(range: write.range, hardState: $0)])
+            }
+            return [state].compactMap(\.self)
+                + write.entries.map { .append([GroupWrite(range: write.range, entries: [$0])]) }
         }
     }
 }

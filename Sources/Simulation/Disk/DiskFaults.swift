@@ -16,6 +16,14 @@ package struct DiskFaults: Equatable, Sendable {
     }
 }
 
+/// What SQLite is about to do to a file.
+package struct DiskChange: Equatable, Sendable {
+    package enum Kind: Equatable, Sendable { case write, resize, sync, delete }
+
+    package let kind: Kind
+    package let path: String
+}
+
 /// What SQLite did to files since they were first opened.
 package struct DiskCounters: Equatable, Sendable {
     /// That succeeded.

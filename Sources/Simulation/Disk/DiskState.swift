@@ -15,6 +15,8 @@ struct DiskState {
     private var lastSequence = 0
     /// By directory.
     private(set) var faults: [String: DiskFaults] = [:]
+    /// By directory.
+    private var observers: [String: @Sendable (DiskChange) -> Void] = [:]
     /// By path.
     private var counters: [String: DiskCounters] = [:]
     /// Where SQLite's own random numbers come from; `nil`: from the system.
@@ -108,6 +110,20 @@ struct DiskState {
     static func isPath(_ path: String, below directory: String) -> Bool {
         directory == "/" || path == directory || path.hasPrefix(directory + "/")
     }
+
+    // MARK: Observers
+
+    mutating func setObserver(
+        _ new: (@Sendable (DiskChange) -> Void)?, under directory: String
+    ) {
+        observers[directory] = new
+    }
+
+    func observers(of path: String) -> [@Sendable (DiskChange) -> Void] {
+        observers.filter { Self.isPath(path, below: $0.key) }.map(\.value)
+    }
+
+    func path(of handle: Int) -> String? { handles[handle]?.path }
 
     // MARK: Counters
 

@@ -42,6 +42,32 @@ enum PowerCutFates {
         return fates
     }
 
+    // MARK: By choice
+
+    static func choiceCount(of change: FileChange) -> Int {
+        change.kind == .write && sectors(of: change.range).count > 1 ? 3 : 2
+    }
+
+    /// - Parameter choices: For each change a number below its ``choiceCount(of:)``.
+    static func chosen(_ choices: [Int], for changes: [FileChange]) -> [Int: ChangeFate] {
+        precondition(choices.count == changes.count)
+        var fates: [Int: ChangeFate] = [:]
+        for (choice, change) in zip(choices, changes) {
+            let count = choiceCount(of: change)
+            precondition(choice >= 0 && choice < count)
+            fates[change.sequence] =
+                choice == 0 ? .lost : choice == count - 1 ? .whole : half(of: change)
+        }
+        return fates
+    }
+
+    private static func half(of change: FileChange) -> ChangeFate {
+        let parts = sectors(of: change.range)
+        return .parts(Array(parts.prefix(parts.count / 2)))
+    }
+
+    // MARK: By chance
+
     private static func coin(_ percent: Int, using random: inout SeededRandom) -> Bool {
         Int.random(in: 0..<100, using: &random) < percent
     }

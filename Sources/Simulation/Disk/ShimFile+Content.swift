@@ -25,6 +25,7 @@ extension ShimFile {
         _ file: Pointer, _ bytes: UnsafeRawPointer, count: Int32, at offset: Int64
     ) -> Int32 {
         let handle = handle(of: file)
+        SimulatedFiles.announce(.write, of: handle)
         return SimulatedFiles.state.withLock { state in
             let room = state.takeRoom(for: Int(count), by: handle)
             if room > 0 {
@@ -42,6 +43,7 @@ extension ShimFile {
 
     static func resize(_ file: Pointer, to newSize: Int64) -> Int32 {
         let handle = handle(of: file)
+        SimulatedFiles.announce(.resize, of: handle)
         return SimulatedFiles.state.withLock { state in
             if state.isTracked(handle) {
                 var oldSize: Int64 = 0
@@ -61,6 +63,7 @@ extension ShimFile {
 
     static func sync(_ file: Pointer, flags: Int32) -> Int32 {
         let handle = handle(of: file)
+        SimulatedFiles.announce(.sync, of: handle)
         return SimulatedFiles.state.withLock { state in
             if state.failsSyncs(handle) { return syncFailed }
             let code = lowerMethods(of: file).xSync(lower(of: file), flags)

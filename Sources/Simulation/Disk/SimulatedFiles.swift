@@ -62,13 +62,40 @@ package enum SimulatedFiles {
     package static func powerCut(
         from directory: String, to copy: String, using random: inout SeededRandom
     ) throws(PowerCutError) {
+        var drawn = random
+        try powerCut(from: directory, to: copy) { changes in
+            PowerCutFates.draw(for: changes, using: &drawn)
+        }
+        random = drawn
+    }
+
+    /// The same with what becomes of each change: one of as many states as ``choices(under:)`` says,
+    /// from 0, lost, to the last, whole.
+    package static func powerCut(
+        from directory: String, to copy: String, variant: [Int]
+    ) throws(PowerCutError) {
+        try powerCut(from: directory, to: copy) { PowerCutFates.chosen(variant, for: $0) }
+    }
+
+    /// For each change that no sync covers, in the order in which they were made, in how many
+    /// states a power cut may leave it: lost, torn in the middle unless it is small, whole.
+    package static func choices(under directory: String) throws(PowerCutError) -> [Int] {
+        try state.withLock { (state) throws(PowerCutError) in
+            changes(of: try DirectoryTree(Paths.absolute(directory)), in: state)
+                .map(PowerCutFates.choiceCount)
+        }
+    }
+
+    private static func powerCut(
+        from directory: String, to copy: String, fates: ([FileChange]) -> [Int: ChangeFate]
+    ) throws(PowerCutError) {
         let source = Paths.absolute(directory)
         precondition(
             !DiskState.isPath(Paths.absolute(copy), below: source), "a copy within itself")
         // Nobody writes meanwhile, in any directory.
         try state.withLock { (state) throws(PowerCutError) in
             let tree = try DirectoryTree(source)
-            let fates = PowerCutFates.draw(for: changes(of: tree, in: state), using: &random)
+            let fates = fates(changes(of: tree, in: state))
             try tree.copy(to: copy) { (entry) throws(PowerCutError) in
                 guard let file = state.files[entry.identity], !file.changes.isEmpty else {
                     return nil
@@ -115,6 +142,27 @@ package enum SimulatedFiles {
 
     package static func liftFaults(under directory: String) {
         state.withLock { $0.setFaults(nil, under: Paths.absolute(directory)) }
+    }
+
+    /// Calls `observer` in front of each change that SQLite makes to files below `directory`, on its
+    /// thread and without any lock of ours: so a test may cut the power at every single point.
+    /// `nil` ends that.
+    package static func observe(
+        under directory: String, _ observer: (@Sendable (DiskChange) -> Void)?
+    ) {
+        state.withLock { $0.setObserver(observer, under: Paths.absolute(directory)) }
+    }
+
+    /// A change of the file that SQLite has opened as `handle`, or that has the name.
+    static func announce(_ kind: DiskChange.Kind, of handle: Int) {
+        guard let path = state.withLock({ $0.path(of: handle) }) else { return }
+        announce(kind, of: path)
+    }
+
+    static func announce(_ kind: DiskChange.Kind, of path: String) {
+        for observer in state.withLock({ $0.observers(of: path) }) {
+            observer(DiskChange(kind: kind, path: path))
+        }
     }
 
     /// Of all files that were opened below `directory`, also those that are gone.

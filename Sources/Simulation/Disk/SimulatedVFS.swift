@@ -38,6 +38,7 @@ enum SimulatedVFS {
         }
         made.pointee.xDelete = { vfs, name, syncsDirectory in
             let below = SimulatedVFS.below(vfs)
+            if let name { SimulatedFiles.announce(.delete, of: String(cString: name)) }
             let code = below.pointee.xDelete(below, name, syncsDirectory)
             SimulatedFiles.state.withLock { $0.sweep() }
             return code
