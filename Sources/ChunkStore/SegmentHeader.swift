@@ -89,6 +89,7 @@ struct SegmentHeader: Equatable {
             throw .damaged
         }
         guard versions.contains(fields.version) else { throw .unknownVersion(fields.version) }
+        guard fields.bytes <= UInt64(ChunkStoreLimits.segmentBytesMax) else { throw .damaged }
         return SegmentHeader(
             kind: SegmentKind(rawValue: fields.kind), number: fields.number,
             store: StorageIdentity(bytes: bytes[16..<32])!,
