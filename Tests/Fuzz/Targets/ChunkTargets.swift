@@ -65,7 +65,7 @@ private func removeIndex() {
 /// What is known of a disk after opening it.
 private struct Opened: Equatable {
     var usage: [UInt32: [Int]]
-    var files: Set<String>
+    var segments: Set<String>
 }
 
 private func open(_ disk: MemoryChunkDisk) throws -> Opened {
@@ -75,7 +75,9 @@ private func open(_ disk: MemoryChunkDisk) throws -> Opened {
         clocks: FuzzClocks())
     defer { try? recovery.index.close() }
     let usage = try recovery.index.usage().mapValues { [$0.count, $0.bytes, $0.end] }
-    return Opened(usage: usage, files: Set(disk.list()))
+    // Files of tombstones that hold none are made anew.
+    let segments = disk.list().filter { SegmentHeader.number(ofFile: $0) != nil }
+    return Opened(usage: usage, segments: Set(segments))
 }
 
 private func feedRecovery(_ input: [UInt8]) {

@@ -185,7 +185,9 @@ private func feedChunked(_ input: [UInt8]) {
     }
     let whole = decoded([body[...]], mode, bytes: count)
     let inPieces = decoded(cut(body, by: cutting | 1), mode, bytes: count)
-    check(whole == inPieces, "\(whole), in pieces \(inPieces)")
+    // Of a body without frames that is too long, the piece that goes too far is not taken.
+    let isSame = whole == inPieces || !mode.isChunked && whole.error != nil
+    check(isSame && whole.error == inPieces.error, "\(whole), in pieces \(inPieces)")
     if let original, whole.error == nil, mode != .unsignedChunksWithTrailer {
         check(whole.payload == original, "a signed body was changed and is taken")
     }

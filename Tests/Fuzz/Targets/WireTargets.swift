@@ -187,6 +187,7 @@ private struct Conversation {
     }
 
     func checkBooks() {
+        if connection.state == .closed { return }
         let open = connection.streams.values
         check(connection.sendWindow >= 0 && connection.receiveWindow >= 0, "a window below zero")
         check(open.allSatisfy { $0.sendWindow >= 0 && $0.receiveWindow >= 0 }, "a stream's window")
