@@ -91,7 +91,9 @@ private func feedRecovery(_ input: [UInt8]) {
         check(second == first, "opened again it is another: \(first) became \(second)")
         removeIndex()
         let third = try open(disk)
-        check(third == first, "with a new index it is another: \(first) became \(third)")
+        // A segment without chunks that somebody could still add to may stay, or go.
+        check(
+            third.usage == first.usage, "with a new index it is another: \(first) became \(third)")
     } catch {
         preconditionFailure("a store that was opened does not open again: \(error)")
     }
