@@ -22,6 +22,16 @@ import Testing
         #expect(try SegmentHeader.decode(header.encoded()) == header)
     }
 
+    @Test func `files are told by their names`() {
+        #expect(SegmentHeader.number(ofFile: SegmentHeader.fileName(258)) == 258)
+        #expect(TombstoneLog.number(ofFile: TombstoneLog.fileName(258)) == 258)
+        for digits in ["00000000", "ffffffff", "0000000A", "+0000001", "102", "0000010g"] {
+            #expect(SegmentHeader.number(ofFile: "segment-" + digits) == nil)
+            #expect(TombstoneLog.number(ofFile: "deleted-" + digits) == nil)
+        }
+        #expect(SegmentHeader.number(ofFile: TombstoneLog.fileName(1)) == nil)
+    }
+
     @Test func `a segment of a size that none has is damaged`() {
         for bytes in [ChunkStoreLimits.segmentBytesMax + 1, Int.max, -1] {
             let header = SegmentHeader(
