@@ -5,8 +5,21 @@ import PackageDescription
 let strict: [SwiftSetting] =
     Context.environment["DST_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)]
 
+/// Set by scripts/fuzz alone: instruments this package's modules, and adds the program that feeds
+/// them.
+let isFuzzed = Context.environment["DST_FUZZ"] != nil
+
+/// Assertions count, although the code is optimized.
+let instruments: [SwiftSetting] =
+    isFuzzed
+    ? [
+        .unsafeFlags([
+            "-sanitize=fuzzer,address", "-assert-config", "Debug", "-enable-testing",
+        ])
+    ] : []
+
 let settings: [SwiftSetting] =
-    [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")] + strict
+    [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")] + strict + instruments
 
 func product(_ name: String, _ package: String) -> Target.Dependency {
     .product(name: name, package: package)
@@ -206,3 +219,22 @@ let package = Package(
             ]),
     ]
 )
+
+if isFuzzed {
+    // libFuzzer's entrance, for Swift to import.
+    package.targets.append(.target(name: "CFuzzer", path: "Tests/Fuzz/CFuzzer"))
+    package.targets.append(
+        .executableTarget(
+            name: "dstfuzz",
+            dependencies: [
+                "CFuzzer", "Core", "Messages", "Raft", "S3", "Wire", "Cloud", "Discovery",
+                "RaftLog",
+                "ChunkStore", "Catalogue", "Coordinator", "ObjectStore", "NodeConfiguration",
+                nioCore, nioEmbedded, nioTLS, protobuf, logging,
+            ],
+            path: "Tests/Fuzz/Targets",
+            swiftSettings: settings,
+            linkerSettings: [
+                .unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])
+            ]))
+}

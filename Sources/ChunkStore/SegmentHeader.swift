@@ -89,6 +89,7 @@ struct SegmentHeader: Equatable {
             throw .damaged
         }
         guard versions.contains(fields.version) else { throw .unknownVersion(fields.version) }
+        guard fields.bytes <= UInt64(ChunkStoreLimits.segmentBytesMax) else { throw .damaged }
         return SegmentHeader(
             kind: SegmentKind(rawValue: fields.kind), number: fields.number,
             store: StorageIdentity(bytes: bytes[16..<32])!,
@@ -103,7 +104,9 @@ struct SegmentHeader: Equatable {
 
     /// - Returns: `nil` for other files.
     static func number(ofFile name: String) -> UInt32? {
-        guard name.hasPrefix("segment-"), name.utf8.count == 16 else { return nil }
-        return UInt32(name.dropFirst(8), radix: 16)
+        guard name.utf8.count == 16, let number = UInt32(name.dropFirst(8), radix: 16),
+            ChunkStoreLimits.fileNumbers.contains(number), fileName(number) == name
+        else { return nil }
+        return number
     }
 }

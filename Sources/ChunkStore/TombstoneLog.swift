@@ -39,8 +39,10 @@ struct TombstoneLog {
     }
 
     static func number(ofFile name: String) -> UInt32? {
-        guard name.hasPrefix("deleted-"), name.utf8.count == 16 else { return nil }
-        return UInt32(name.dropFirst(8), radix: 16)
+        guard name.utf8.count == 16, let number = UInt32(name.dropFirst(8), radix: 16),
+            ChunkStoreLimits.fileNumbers.contains(number), fileName(number) == name
+        else { return nil }
+        return number
     }
 
     init(disk: any ChunkDisk, store: StorageIdentity, fileBytes: Int) {

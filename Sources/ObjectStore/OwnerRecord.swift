@@ -93,7 +93,8 @@ package struct OwnerRecord: Hashable, Sendable {
             Array(record[Self.headerBytes...]), nonce: Array(header[9...]), authenticating: header)
         guard let plain, plain.count > Self.fixedBytes,
             let write = CommandID(bytes: plain[8..<24]),
-            let upload = UploadID(bytes: plain[24..<40])
+            let upload = UploadID(bytes: plain[24..<40]),
+            let bodyBytes = Int(exactly: Self.number(plain, 52, 8))
         else { throw .damaged("an owner record does not open") }
         self.bucket = BucketID(rawValue: Self.number(plain, 0, 8))
         self.write = write
@@ -101,7 +102,7 @@ package struct OwnerRecord: Hashable, Sendable {
         self.part = Int(Self.number(plain, 40, 4))
         self.chunk = Int(Self.number(plain, 44, 4))
         self.chunkBytes = Int(Self.number(plain, 48, 4))
-        self.bodyBytes = Int(truncatingIfNeeded: Self.number(plain, 52, 8))
+        self.bodyBytes = bodyBytes
         self.written = WallTime(
             milliseconds: Int64(bitPattern: Self.number(plain, 60, 8)))
         self.wrappedKey = ProtoWrappedKey()

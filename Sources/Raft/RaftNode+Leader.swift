@@ -196,6 +196,8 @@ extension RaftNode {
 
     mutating func receive(_ reply: RaftMessage.AppendReply, from node: NodeID, now: UInt64) {
         guard role == .leader, let slot = slot(of: node) else { return }
+        // Nobody has more of this term than its leader wrote.
+        if case .matched(let index) = reply.outcome, index > log.last.index { return }
         progress[slot].acknowledge(reply.stamp)
         switch reply.outcome {
         case .matched(let index):

@@ -176,7 +176,7 @@ extension LogItem {
         switch kind {
         case Kind.entry: return decodeEntry(payload, range, &body)
         case Kind.hardState:
-            guard let term = body.next(UInt64.self) else { return nil }
+            guard let term = decodeNumber(&body) else { return nil }
             var node: NodeID?
             if body.remaining > 0 {
                 guard let voted = decodeNode(&body) else { return nil }
@@ -193,9 +193,7 @@ extension LogItem {
     private static func decodeEntry(
         _ kind: UInt8, _ range: RangeID, _ body: inout ByteReader
     ) -> LogItem? {
-        guard let term = body.next(UInt64.self), let index = body.next(UInt64.self) else {
-            return nil
-        }
+        guard let term = decodeNumber(&body), let index = decodeNumber(&body) else { return nil }
         let payload: RaftEntry.Payload
         switch kind {
         case PayloadKind.empty: payload = .empty
@@ -214,12 +212,18 @@ extension LogItem {
     }
 
     private static func decodeMark(_ body: inout ByteReader) -> SnapshotMark? {
-        guard let index = body.next(UInt64.self), let term = body.next(UInt64.self),
+        guard let index = decodeNumber(&body), let term = decodeNumber(&body),
             let membership = decodeMembership(&body)
         else { return nil }
         return SnapshotMark(
             position: LogPosition(index: LogIndex(rawValue: index), term: Term(rawValue: term)),
             membership: membership)
+    }
+
+    /// A term or an index. They grow by steps: none ever comes near the limit, so what is beyond was
+    /// never written, and what is within can be added to.
+    private static func decodeNumber(_ body: inout ByteReader) -> UInt64? {
+        body.next(UInt64.self).flatMap { $0 <= RaftLogLimits.numberMax ? $0 : nil }
     }
 
     private static func decodeMembership(_ body: inout ByteReader) -> Membership? {

@@ -15,6 +15,8 @@ package enum RaftLogLimits {
     package static let reserveBytes = 4 << 10
     /// Groups on one node; all their states fit the head of a segment.
     package static let groupCountMax = 64
+    /// The greatest term and index that are believed.
+    static let numberMax: UInt64 = 1 << 62
     /// Bytes read at once when a segment is scanned.
     static let scanBytes = 1 << 20
 

@@ -60,9 +60,12 @@ package enum KeyRules {
 
 /// ETags as S3 uses them: opaque, strong, in quotes on the wire.
 package enum ETag {
+    /// Of bytes, as HTTP has it: an accent that follows a quote does not become one with it.
     package static func withoutQuotes(_ text: String) -> String {
-        guard text.utf8.count >= 2, text.hasPrefix("\""), text.hasSuffix("\"") else { return text }
-        return String(text.dropFirst().dropLast())
+        let bytes = text.utf8
+        let quote = UInt8(ascii: "\"")
+        guard bytes.count >= 2, bytes.first == quote, bytes.last == quote else { return text }
+        return String(decoding: bytes.dropFirst().dropLast(), as: UTF8.self)
     }
 
     package static func quoted(_ tag: String) -> String { "\"\(tag)\"" }

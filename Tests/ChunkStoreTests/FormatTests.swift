@@ -22,6 +22,31 @@ import Testing
         #expect(try SegmentHeader.decode(header.encoded()) == header)
     }
 
+    @Test func `files are told by their names`() {
+        #expect(SegmentHeader.number(ofFile: SegmentHeader.fileName(258)) == 258)
+        #expect(TombstoneLog.number(ofFile: TombstoneLog.fileName(258)) == 258)
+        for digits in ["00000000", "ffffffff", "0000000A", "+0000001", "102", "0000010g"] {
+            #expect(SegmentHeader.number(ofFile: "segment-" + digits) == nil)
+            #expect(TombstoneLog.number(ofFile: "deleted-" + digits) == nil)
+        }
+        #expect(SegmentHeader.number(ofFile: TombstoneLog.fileName(1)) == nil)
+    }
+
+    @Test func `a segment of a size that none has is damaged`() {
+        for bytes in [ChunkStoreLimits.segmentBytesMax + 1, Int.max, -1] {
+            let header = SegmentHeader(
+                kind: .large, number: 5, store: store, identity: segment, bytes: 0)
+            var encoded = header.encoded()
+            withUnsafeBytes(of: UInt64(bitPattern: Int64(bytes)).littleEndian) {
+                encoded.replaceSubrange(48..<56, with: $0)
+            }
+            withUnsafeBytes(of: CRC32C.of(encoded[4...]).littleEndian) {
+                encoded.replaceSubrange(0..<4, with: $0)
+            }
+            #expect(throws: HeaderProblem.damaged) { try SegmentHeader.decode(encoded) }
+        }
+    }
+
     @Test func `an extent header has the bytes of version 1`() throws {
         let header = ExtentHeader(
             chunk: chunk, segment: segment, offset: 0x5000, payloadBytes: 65_553,

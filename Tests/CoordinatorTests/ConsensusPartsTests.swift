@@ -74,6 +74,53 @@ struct ConsensusPartsTests {
         }
     }
 
+    @Test func `numbers that no peer can have reached are refused`() {
+        let changes: [(inout ProtoRaftEnvelope) -> Void] = [
+            { ($0.term, $0.timeoutNow) = (.max, ProtoRaftTimeoutNow()) },
+            { $0.vote.lastIndex = .max }, { $0.vote.lastTerm = .max },
+            { $0.append.previousTerm = .max }, { $0.append.commit = .max },
+            { $0.append.sentAt = .max }, { $0.appendReply.matched = .max },
+            { $0.appendReply.round = .max }, { $0.heartbeat.commit = .max },
+            { $0.heartbeatReply.sentAt = .max },
+            {
+                $0.appendReply.isRejected = true
+                $0.appendReply.hintIndex = .max
+            },
+        ]
+        for (number, change) in changes.enumerated() {
+            let batch = ProtoRaftBatch.with { $0.messages = [.with { change(&$0) }] }
+            #expect(throws: RaftCodec.Malformed.self, "change \(number)") {
+                try RaftCodec.decode(RaftCodec.bytes(of: batch), from: from, to: to)
+            }
+        }
+        #expect(throws: RaftCodec.Malformed.self) {
+            try RaftCodec.decode(ProtoRaftMark.with { $0.index = .max })
+        }
+    }
+
+    @Test func `entries whose terms do not grow, or are beyond the leader's, are refused`() {
+        for terms in [[3, 2], [6]] as [[UInt64]] {
+            let batch = ProtoRaftBatch.with {
+                $0.messages = [
+                    .with {
+                        $0.term = 5
+                        $0.append.previousTerm = 1
+                        $0.append.entries = terms.map { term in .with { $0.term = term } }
+                    }
+                ]
+            }
+            #expect(throws: RaftCodec.Malformed.self) {
+                try RaftCodec.decode(RaftCodec.bytes(of: batch), from: from, to: to)
+            }
+        }
+    }
+
+    @Test func `more members than a group may have are refused`() {
+        let nodes = (0...UInt64(RaftLimits.membersMax)).map { NodeID(high: 1, low: $0) }
+        let crowd = ProtoRaftMembership.with { $0.voters = nodes.map { .init($0.bytes) } }
+        #expect(throws: RaftCodec.Malformed.self) { try RaftCodec.decode(crowd) }
+    }
+
     @Test func `a note comes back as it was`() {
         let note = StoreNote(
             term: Term(rawValue: 3), membership: Membership(voters: [from], learners: [to]))

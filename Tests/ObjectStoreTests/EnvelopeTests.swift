@@ -62,6 +62,19 @@ import Testing
         #expect(opened == record)
     }
 
+    @Test func `an owner record of fewer bytes than none is damaged`() throws {
+        let ring = KeyRing(current: first)
+        let nonce = [UInt8](repeating: 0, count: BlockCipher.nonceBytes)
+        let header = [OwnerRecord.version] + ring.current.bigEndianBytes + nonce
+        var cipher = BlockCipher(key: try #require(ring.ownerKey(ring.current)))
+        var plain = [UInt8](repeating: 0, count: OwnerRecord.fixedBytes) + Array("key".utf8)
+        plain[52] = 0x80
+        let record = header + cipher.seal(plain, nonce: nonce, authenticating: header)
+        #expect(throws: ObjectStoreError.damaged("an owner record does not open")) {
+            try OwnerRecord(opening: record, by: ring)
+        }
+    }
+
     @Test func `an owner record that was changed, or of another version, is refused`() throws {
         let ring = KeyRing(current: first)
         let sealed = try record(ring).sealed(by: ring, random: World.seeded(3))

@@ -108,6 +108,25 @@ struct FormatTests {
         }
     }
 
+    @Test func `numbers that no log reaches are no item's`() {
+        let mark = SnapshotMark(
+            position: LogPosition(index: LogIndex(rawValue: .max), term: Term(rawValue: 1)),
+            membership: .none)
+        let entry = RaftEntry(
+            term: Term(rawValue: .max), index: LogIndex(rawValue: 1), payload: .empty)
+        let state = HardState(term: Term(rawValue: .max), votedFor: nil)
+        let items: [LogItem] = [
+            .mark(range, mark), .reset(range, mark), .entry(range, entry),
+            .hardState(range, state),
+        ]
+        for item in items {
+            var writer = ByteWriter()
+            item.encode(to: &writer)
+            var offset = 0
+            #expect(LogItem.decode(writer.bytes, at: &offset, to: writer.count) == nil)
+        }
+    }
+
     @Test func `segments are told by their names`() {
         #expect(Segment.name(258) == "raft-00000102.log")
         #expect(Segment.number(ofName: "raft-00000102.log") == 258)

@@ -17,6 +17,20 @@ import Testing
         #expect(group.commands(1) == ["a", "b", "c"])
     }
 
+    @Test func `3.6.2: what nobody can have does not commit`() {
+        var group = Group(voters: 3)
+        group.elect(1)
+        let last = group[1].lastPosition.index
+        for peer in [2, 3] {
+            let reply = RaftMessage.AppendReply(outcome: .matched(last + 100), stamp: .zero)
+            group.step(
+                RaftMessage(
+                    from: Group.id(peer), to: Group.id(1), term: group[1].term,
+                    kind: .appendReply(reply)))
+        }
+        #expect(group[1].commitIndex <= last)
+    }
+
     @Test func `3.5: an old append does not cut off newer entries`() throws {
         var group = Group(voters: 3)
         group.elect(1)

@@ -75,6 +75,15 @@ import Testing
         #expect(code { _ = try CopySource.range("bytes=0-") } == .invalidArgument)
     }
 
+    @Test func `tags lose their quotes whatever is inside`() {
+        for tag in ["abc", "", "\u{301}a", "a\"", "\r\n"] {
+            #expect(ETag.withoutQuotes(ETag.quoted(tag)).utf8.elementsEqual(tag.utf8))
+        }
+        for text in ["\"", "abc", "\"abc", "abc\""] {
+            #expect(ETag.withoutQuotes(text).utf8.elementsEqual(text.utf8))
+        }
+    }
+
     @Test func `conditions`() throws {
         let read = ReadConditionHeaders(
             S3Headers([

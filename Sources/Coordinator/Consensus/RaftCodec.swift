@@ -41,7 +41,7 @@ enum RaftCodec {
         messages.reserveCapacity(batch.messages.count)
         for envelope in batch.messages {
             let message = RaftMessage(
-                from: from, to: to, term: Term(rawValue: envelope.term), kind: try kind(envelope))
+                from: from, to: to, term: try term(envelope.term), kind: try kind(envelope))
             messages.append(
                 RangeMessage(range: RangeID(rawValue: envelope.range), message: message))
         }
@@ -144,6 +144,35 @@ enum RaftCodec {
 
     // MARK: Decoding
 
+    /// Terms, indices, times and rounds begin at 0 and grow by steps: none ever comes near, so what
+    /// is beyond is no peer's number, and what is within can be added to.
+    private static let numberMax: UInt64 = 1 << 62
+
+    private static func checked(_ number: UInt64) throws(Malformed) -> UInt64 {
+        guard number <= numberMax else { throw Malformed(what: "a number out of range") }
+        return number
+    }
+
+    static func term(_ number: UInt64) throws(Malformed) -> Term {
+        Term(rawValue: try checked(number))
+    }
+
+    private static func index(_ number: UInt64) throws(Malformed) -> LogIndex {
+        LogIndex(rawValue: try checked(number))
+    }
+
+    private static func position(
+        _ index: UInt64, _ term: UInt64
+    ) throws(Malformed) -> LogPosition {
+        LogPosition(index: try self.index(index), term: try self.term(term))
+    }
+
+    private static func stamp(
+        _ sentAt: UInt64, _ round: UInt64
+    ) throws(Malformed) -> RaftMessage.Stamp {
+        .init(sentAt: try checked(sentAt), round: try checked(round))
+    }
+
     private static func kind(
         _ envelope: ProtoRaftEnvelope
     ) throws(Malformed) -> RaftMessage.Kind {
@@ -152,38 +181,36 @@ enum RaftCodec {
             return .vote(
                 .init(
                     isPreVote: vote.isPreVote, isForced: vote.isForced,
-                    last: position(vote.lastIndex, vote.lastTerm)))
+                    last: try position(vote.lastIndex, vote.lastTerm)))
         case .voteReply(let reply):
             return .voteReply(.init(isPreVote: reply.isPreVote, isGranted: reply.isGranted))
-        case .append(let append): return .append(try decode(append))
-        case .appendReply(let reply): return .appendReply(decode(reply))
+        case .append(let append): return .append(try decode(append, of: envelope.term))
+        case .appendReply(let reply): return .appendReply(try decode(reply))
         case .heartbeat(let heartbeat):
             return .heartbeat(
                 .init(
-                    commit: LogIndex(rawValue: heartbeat.commit),
-                    stamp: .init(sentAt: heartbeat.sentAt, round: heartbeat.round)))
+                    commit: try index(heartbeat.commit),
+                    stamp: try stamp(heartbeat.sentAt, heartbeat.round)))
         case .heartbeatReply(let reply):
-            return .heartbeatReply(
-                .init(stamp: .init(sentAt: reply.sentAt, round: reply.round)))
+            return .heartbeatReply(.init(stamp: try stamp(reply.sentAt, reply.round)))
         case .timeoutNow: return .timeoutNow
         case nil: throw Malformed(what: "no kind of message")
         }
     }
 
-    private static func position(_ index: UInt64, _ term: UInt64) -> LogPosition {
-        LogPosition(index: LogIndex(rawValue: index), term: Term(rawValue: term))
-    }
-
+    /// - Parameter leaderTerm: Of the message; terms grow along a log, and end there.
     private static func decode(
-        _ append: ProtoRaftAppend
+        _ append: ProtoRaftAppend, of leaderTerm: UInt64
     ) throws(Malformed) -> RaftMessage.AppendRequest {
-        let previous = position(append.previousIndex, append.previousTerm)
-        guard append.previousIndex < UInt64.max - UInt64(append.entries.count) - 1 else {
-            throw Malformed(what: "an index out of range")
-        }
+        let previous = try position(append.previousIndex, append.previousTerm)
         var entries: [RaftEntry] = []
         entries.reserveCapacity(append.entries.count)
+        var last = append.previousTerm
         for entry in append.entries {
+            guard entry.term >= last, entry.term <= leaderTerm else {
+                throw Malformed(what: "an entry's term out of order")
+            }
+            last = entry.term
             let payload: RaftEntry.Payload
             switch entry.payload {
             case .command(let bytes): payload = .command([UInt8](bytes))
@@ -196,29 +223,34 @@ enum RaftCodec {
                     payload: payload))
         }
         return RaftMessage.AppendRequest(
-            previous: previous, entries: entries, commit: LogIndex(rawValue: append.commit),
-            stamp: .init(sentAt: append.sentAt, round: append.round))
+            previous: previous, entries: entries, commit: try index(append.commit),
+            stamp: try stamp(append.sentAt, append.round))
     }
 
-    private static func decode(_ reply: ProtoRaftAppendReply) -> RaftMessage.AppendReply {
+    private static func decode(
+        _ reply: ProtoRaftAppendReply
+    ) throws(Malformed) -> RaftMessage.AppendReply {
         let outcome: RaftMessage.AppendReply.Outcome =
             reply.isRejected
             ? .rejected(
-                previous: LogIndex(rawValue: reply.previousIndex),
-                hint: position(reply.hintIndex, reply.hintTerm))
-            : .matched(LogIndex(rawValue: reply.matched))
+                previous: try index(reply.previousIndex),
+                hint: try position(reply.hintIndex, reply.hintTerm))
+            : .matched(try index(reply.matched))
         return RaftMessage.AppendReply(
-            outcome: outcome, stamp: .init(sentAt: reply.sentAt, round: reply.round))
+            outcome: outcome, stamp: try stamp(reply.sentAt, reply.round))
     }
 
     static func decode(_ membership: ProtoRaftMembership) throws(Malformed) -> Membership {
-        Membership(
+        guard membership.voters.count + membership.learners.count <= RaftLimits.membersMax else {
+            throw Malformed(what: "too many members")
+        }
+        return Membership(
             voters: try nodes(membership.voters), learners: try nodes(membership.learners))
     }
 
     static func decode(_ mark: ProtoRaftMark) throws(Malformed) -> SnapshotMark {
         SnapshotMark(
-            position: position(mark.index, mark.term), membership: try decode(mark.membership))
+            position: try position(mark.index, mark.term), membership: try decode(mark.membership))
     }
 
     private static func nodes(_ fields: [Data]) throws(Malformed) -> [NodeID] {
@@ -253,9 +285,10 @@ struct StoreNote: Hashable, Sendable {
     /// - Returns: `nil` for an empty note (nothing was applied) and for none of ours.
     init?(bytes: [UInt8]) {
         guard !bytes.isEmpty, let note = try? ProtoRaftNote(serializedBytes: bytes),
-            let membership = try? RaftCodec.decode(note.membership)
+            let membership = try? RaftCodec.decode(note.membership),
+            let term = try? RaftCodec.term(note.term)
         else { return nil }
-        self.init(term: Term(rawValue: note.term), membership: membership)
+        self.init(term: term, membership: membership)
     }
 
     func mark(at index: UInt64) -> SnapshotMark {

@@ -45,13 +45,14 @@ final class SnapshotReceiver: Sendable {
             throw SnapshotRefusal.malformed("a snapshot of \(snapshot.size) bytes")
         }
         let mark = try RaftCodec.decode(snapshot.mark)
+        let term = try RaftCodec.term(snapshot.term)
         guard busy.withLock({ $0.insert(range).inserted }) else { throw SnapshotRefusal.busy }
         defer { _ = busy.withLock { $0.remove(range) } }
         let path = try await store(snapshot, range, next)
         inbox.post(
             .snapshotReceived(
                 ReceivedSnapshot(
-                    range: range, from: node, term: Term(rawValue: snapshot.term), mark: mark,
+                    range: range, from: node, term: term, mark: mark,
                     path: path)))
     }
 
