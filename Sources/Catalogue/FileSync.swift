@@ -9,8 +9,8 @@
 import Synchronization
 
 /// The few file operations around SQLite's own.
-enum FileSync {
-    enum Operation: Equatable, Sendable {
+package enum FileSync {
+    package enum Operation: Equatable, Sendable {
         /// Of a file or a directory.
         case sync(String)
         case rename(String, to: String)
@@ -19,7 +19,7 @@ enum FileSync {
 
     /// Told of each operation, before it is done and after. For tests that simulate the disk below
     /// SQLite, which does not see these.
-    static let observer = Mutex<(@Sendable (Operation, _ isDone: Bool) -> Void)?>(nil)
+    package static let observer = Mutex<(@Sendable (Operation, _ isDone: Bool) -> Void)?>(nil)
 
     private static func announce(_ operation: Operation, isDone: Bool) {
         observer.withLock { $0 }?(operation, isDone)

@@ -182,7 +182,9 @@ final class CrashedDirectory: Sendable {
         let files = FileManager.default
         for (change, isKept) in zip(names, variant).reversed() where isKept == 0 {
             let path = copy + "/" + change.name
-            if let source = change.source { try files.moveItem(atPath: path, toPath: copy + "/" + source) }
+            if let source = change.source {
+                try files.moveItem(atPath: path, toPath: copy + "/" + source)
+            }
             if let former = change.former {
                 try? files.removeItem(atPath: path)
                 try files.moveItem(atPath: copy + "/" + former, toPath: path)

@@ -97,7 +97,9 @@ extension SimulatedDisk.State {
 
     var things: [Thing] {
         contents.sorted { $0.key < $1.key }.flatMap { number, content in
-            let pages = content.history.keys.sorted().map { Thing.page(content: number, number: $0) }
+            let pages = content.history.keys.sorted().map {
+                Thing.page(content: number, number: $0)
+            }
             return content.size == content.durableSize ? pages : pages + [.size(content: number)]
         }
     }

@@ -13,8 +13,8 @@ struct IndexCopy: Hashable {
 
     /// While nothing is written.
     ///
-    /// - Parameter disk: Where tombstone files are looked for; without, the copy is of no other time
-    ///   than the disk that it comes back with.
+    /// - Parameter disk: Where tombstone files are looked for; without, the copy is of no other
+    ///   time than the disk that it comes back with.
     init(of path: String, _ disk: SimulatedDisk? = nil) {
         let pairs = Self.suffixes.compactMap { suffix in
             FileManager.default.contents(atPath: path + suffix).map { (suffix, $0) }

@@ -69,8 +69,8 @@ package enum SimulatedFiles {
         random = drawn
     }
 
-    /// The same with what becomes of each change: one of as many states as ``choices(under:)`` says,
-    /// from 0, lost, to the last, whole.
+    /// The same with what becomes of each change: one of as many states as ``choices(under:)``
+    /// says, from 0, lost, to the last, whole.
     package static func powerCut(
         from directory: String, to copy: String, variant: [Int]
     ) throws(PowerCutError) {
@@ -144,8 +144,8 @@ package enum SimulatedFiles {
         state.withLock { $0.setFaults(nil, under: Paths.absolute(directory)) }
     }
 
-    /// Calls `observer` in front of each change that SQLite makes to files below `directory`, on its
-    /// thread and without any lock of ours: so a test may cut the power at every single point.
+    /// Calls `observer` in front of each change that SQLite makes to files below `directory`, on
+    /// its thread and without any lock of ours: so a test may cut the power at every single point.
     /// `nil` ends that.
     package static func observe(
         under directory: String, _ observer: (@Sendable (DiskChange) -> Void)?

@@ -1,3 +1,4 @@
+import Catalogue
 import Core
 import Foundation
 import Logging
@@ -30,6 +31,11 @@ package final class ClusterWorld: @unchecked Sendable {
     ///   ``end()``.
     package init(seed: UInt64, settings: Settings = Settings(), in directory: String) {
         SimulatedFiles.install()
+        FileSync.observer.withLock {
+            $0 = { operation, isDone in
+                if isDone, case .sync(let path) = operation { SimulatedFiles.synced(path: path) }
+            }
+        }
         SimulatedFiles.seed(seed)
         self.seed = seed
         home = directory + "/world-\(seed)-\(ProcessInfo.processInfo.processIdentifier)"
