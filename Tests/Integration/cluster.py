@@ -165,7 +165,7 @@ class Cluster:
     def __init__(
         self, name, coordinators=3, storage=5, gateways=2, capacity="4GiB", **settings
     ):
-        self.directory = Path(tempfile.mkdtemp(prefix=f"dst-{name}-", dir=_scratch()))
+        self.directory = Path(tempfile.mkdtemp(prefix=f"dst-{name}-", dir=scratch()))
         self.access_key, self.secret_key = "root-test", secrets.token_urlsafe(30)
         count = coordinators + storage + gateways
         self._ports = free_ports(count + 4)
@@ -303,7 +303,7 @@ class DevCluster:
     """`dstnode dev`: the ten nodes in one process."""
 
     def __init__(self, name):
-        self.directory = Path(tempfile.mkdtemp(prefix=f"dst-{name}-", dir=_scratch()))
+        self.directory = Path(tempfile.mkdtemp(prefix=f"dst-{name}-", dir=scratch()))
         self.home = self.directory / "home"
         self.log = self.directory / "dev.log"
         self.ports = free_ports(10)
@@ -420,7 +420,7 @@ def s3_client(
     )
 
 
-def _scratch():
+def scratch():
     """A disk, not a file system in memory, where there is a choice."""
     directory = os.environ.get("DST_TEST_DIR")
     if directory:
