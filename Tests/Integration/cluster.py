@@ -76,8 +76,8 @@ def http_get(address, path, seconds=5):
         return error.code, error.read().decode()
 
 
-def clock_ahead(directory, seconds):
-    """Environment in which a process's wall clock is ahead. `directory`: for what is built."""
+def clock_library(directory):
+    """Preloaded, it moves a process's wall clock; built into `directory`."""
     library = directory / "clock_ahead.so"
     if not library.exists():
         source = Path(__file__).resolve().parent / "clock_ahead.c"
@@ -85,7 +85,14 @@ def clock_ahead(directory, seconds):
             ["cc", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, source, "-ldl"],
             check=True,
         )
-    return {"LD_PRELOAD": str(library), "CLOCK_AHEAD_SECONDS": str(seconds)}
+    return library
+
+
+def clock_ahead(directory, seconds):
+    """Environment in which a process's wall clock is ahead. `directory`: for what is built."""
+    return {
+        "LD_PRELOAD": str(clock_library(directory)), "CLOCK_AHEAD_SECONDS": str(seconds)
+    }
 
 
 class Node:
