@@ -50,6 +50,18 @@ install_build_packages() {
     install_packages ca-certificates git pkg-config libsqlite3-dev libssl-dev libyaml-dev zlib1g-dev
 }
 
+# boto3, in an environment of its own unless the machine has it; what runs it in PYTHON.
+install_python_clients() {
+    install_packages python3 python3-venv
+    PYTHON=python3
+    python3 -c 'import boto3' 2>/dev/null && return 0
+    PYTHON=$ROOT/.build/test-clients/bin/python3
+    "$PYTHON" -c 'import boto3' 2>/dev/null && return 0
+    say "installing boto3"
+    python3 -m venv "$ROOT/.build/test-clients"
+    "$ROOT/.build/test-clients/bin/pip" install --quiet boto3
+}
+
 # The release program; its path in DSTNODE.
 build_release() {
     install_build_packages

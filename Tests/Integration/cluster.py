@@ -76,8 +76,8 @@ def http_get(address, path, seconds=5):
         return error.code, error.read().decode()
 
 
-def clock_ahead(directory, seconds):
-    """Environment in which a process's wall clock is ahead. `directory`: for what is built."""
+def clock_library(directory):
+    """Preloaded, it moves a process's wall clock; built into `directory`."""
     library = directory / "clock_ahead.so"
     if not library.exists():
         source = Path(__file__).resolve().parent / "clock_ahead.c"
@@ -85,7 +85,14 @@ def clock_ahead(directory, seconds):
             ["cc", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, source, "-ldl"],
             check=True,
         )
-    return {"LD_PRELOAD": str(library), "CLOCK_AHEAD_SECONDS": str(seconds)}
+    return library
+
+
+def clock_ahead(directory, seconds):
+    """Environment in which a process's wall clock is ahead. `directory`: for what is built."""
+    return {
+        "LD_PRELOAD": str(clock_library(directory)), "CLOCK_AHEAD_SECONDS": str(seconds)
+    }
 
 
 class Node:
@@ -165,7 +172,7 @@ class Cluster:
     def __init__(
         self, name, coordinators=3, storage=5, gateways=2, capacity="4GiB", **settings
     ):
-        self.directory = Path(tempfile.mkdtemp(prefix=f"dst-{name}-", dir=_scratch()))
+        self.directory = Path(tempfile.mkdtemp(prefix=f"dst-{name}-", dir=scratch()))
         self.access_key, self.secret_key = "root-test", secrets.token_urlsafe(30)
         count = coordinators + storage + gateways
         self._ports = free_ports(count + 4)
@@ -303,7 +310,7 @@ class DevCluster:
     """`dstnode dev`: the ten nodes in one process."""
 
     def __init__(self, name):
-        self.directory = Path(tempfile.mkdtemp(prefix=f"dst-{name}-", dir=_scratch()))
+        self.directory = Path(tempfile.mkdtemp(prefix=f"dst-{name}-", dir=scratch()))
         self.home = self.directory / "home"
         self.log = self.directory / "dev.log"
         self.ports = free_ports(10)
@@ -420,7 +427,7 @@ def s3_client(
     )
 
 
-def _scratch():
+def scratch():
     """A disk, not a file system in memory, where there is a choice."""
     directory = os.environ.get("DST_TEST_DIR")
     if directory:

@@ -15,7 +15,11 @@ class Writers:
     each object must be there whole or not at all.
     """
 
-    def __init__(self, cluster, bucket, count=8, large=True, overwrite=False):
+    def __init__(
+        self, cluster, bucket, count=8, large=True, overwrite=False, pause_seconds=0,
+        read_timeout=60,
+    ):
+        self.pause_seconds, self.read_timeout = pause_seconds, read_timeout
         self.cluster, self.bucket, self.large, self.overwrite = cluster, bucket, large, overwrite
         self.acked, self.begun, self.errors = {}, {}, []
         self._stop = threading.Event()
@@ -57,7 +61,10 @@ class Writers:
 
     def _write(self, thread):
         gateways = len(self.cluster.endpoints)
-        clients = [self.cluster.s3(gateway=index, attempts=1) for index in range(gateways)]
+        clients = [
+            self.cluster.s3(gateway=index, attempts=1, read_timeout=self.read_timeout)
+            for index in range(gateways)
+        ]
         number = 0
         while not self._stop.is_set():
             key = f"w{thread}/{number:06d}"
@@ -79,6 +86,7 @@ class Writers:
                     time.sleep(0.05)
                     break
             number += 1
+            self._stop.wait(self.pause_seconds)
 
 
 def verify(case, cluster, writers, gateway=0):
