@@ -45,8 +45,8 @@ package enum ChunkStoreLimits {
     /// Room left on the disk for the index and tombstones: a 50th of the capacity within these.
     static let reserveBytesMin = 8 << 20
     static let reserveBytesMax = 1 << 30
-    /// Numbers of segments and tombstone files: given one by one, so that none comes near the end of
-    /// its 32 bits. Others are no files of ours.
+    /// Numbers of segments and tombstone files: given one by one, so that none comes near the end
+    /// of its 32 bits. Others are no files of ours.
     static let fileNumbers: ClosedRange<UInt32> = 1...1 << 31
     /// One file of tombstones: a header and 64 bytes each.
     static let tombstoneFileBytes = 4 << 20

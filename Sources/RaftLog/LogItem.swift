@@ -220,8 +220,8 @@ extension LogItem {
             membership: membership)
     }
 
-    /// A term or an index. They grow by steps: none ever comes near the limit, so what is beyond was
-    /// never written, and what is within can be added to.
+    /// A term or an index. They grow by steps: none ever comes near the limit, so what is beyond
+    /// was never written, and what is within can be added to.
     private static func decodeNumber(_ body: inout ByteReader) -> UInt64? {
         body.next(UInt64.self).flatMap { $0 <= RaftLogLimits.numberMax ? $0 : nil }
     }

@@ -337,7 +337,7 @@ private enum RaftSeeds {
             .appendReply(.init(outcome: .matched(LogIndex(rawValue: 1)), stamp: stamp)),
             .appendReply(
                 .init(
-                    outcome: .rejected(previous: LogIndex(rawValue: 1), hint: .zero), stamp: stamp)),
+                    outcome: .rejected(previous: entry.index, hint: .zero), stamp: stamp)),
             .heartbeat(.init(commit: LogIndex(rawValue: 1), stamp: stamp)),
             .heartbeatReply(.init(stamp: stamp)), .timeoutNow,
         ]
