@@ -7,7 +7,7 @@ let chunkTargets = [
     FuzzTarget(
         name: "chunk-headers", runCount: 100_000, seeds: ChunkImage.headers, run: feedHeaders),
     FuzzTarget(
-        name: "chunk-recovery", runCount: 500, seeds: ChunkImage.stores, run: feedRecovery),
+        name: "chunk-recovery", runCount: 300, seeds: ChunkImage.stores, run: feedRecovery),
 ]
 
 /// With the right checksum in front where the input's first byte says so.

@@ -8,7 +8,7 @@ import Synchronization
 
 let configurationTargets = [
     FuzzTarget(
-        name: "config-yaml", runCount: 5_000, seeds: ConfigurationSeeds.yaml, run: feedYAML),
+        name: "config-yaml", runCount: 3_000, seeds: ConfigurationSeeds.yaml, run: feedYAML),
     FuzzTarget(
         name: "config-environment", runCount: 5_000, seeds: ConfigurationSeeds.environment,
         run: feedEnvironment),

@@ -10,7 +10,7 @@ import SwiftProtobuf
 
 let raftTargets = [
     FuzzTarget(name: "raft-codec", runCount: 50_000, seeds: RaftSeeds.codec, run: feedCodec),
-    FuzzTarget(name: "raft-node", runCount: 20_000, seeds: RaftSeeds.talks, run: feedNode),
+    FuzzTarget(name: "raft-node", runCount: 10_000, seeds: RaftSeeds.talks, run: feedNode),
     FuzzTarget(
         name: "raft-formation", runCount: 50_000, seeds: RaftSeeds.formation, run: feedFormation),
     FuzzTarget(name: "raft-log", runCount: 10_000, seeds: LogImage.seeds, run: feedLog),

@@ -9,11 +9,11 @@ import SwiftProtobuf
 @testable import Wire
 
 let wireTargets = [
-    FuzzTarget(name: "wire-frames", runCount: 100_000, seeds: WireSeeds.frames, run: feedFrames),
+    FuzzTarget(name: "wire-frames", runCount: 30_000, seeds: WireSeeds.frames, run: feedFrames),
     FuzzTarget(
-        name: "wire-first-bytes", runCount: 100_000, seeds: WireSeeds.firstBytes,
+        name: "wire-first-bytes", runCount: 30_000, seeds: WireSeeds.firstBytes,
         run: feedFirstBytes),
-    FuzzTarget(name: "wire-hello", runCount: 100_000, seeds: WireSeeds.hellos, run: feedHello),
+    FuzzTarget(name: "wire-hello", runCount: 50_000, seeds: WireSeeds.hellos, run: feedHello),
     FuzzTarget(
         name: "wire-server", runCount: 10_000, seeds: WireSeeds.requests, run: feedServer),
     FuzzTarget(name: "wire-client", runCount: 10_000, seeds: WireSeeds.replies, run: feedClient),
