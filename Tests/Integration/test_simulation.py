@@ -22,7 +22,7 @@ class Simulation(unittest.TestCase):
         self.assertIn("seed 3: ready", first.stdout)
         self.assertEqual(first.stdout, second.stdout)
         lines = first.stderr.splitlines()
-        self.assertGreater(len(lines), 50)
+        self.assertGreater(len(lines), 30)
         self.assertEqual(self.of_nodes(lines), self.of_nodes(second.stderr.splitlines()))
 
     def of_nodes(self, lines):
