@@ -1,4 +1,4 @@
-"""A cloud of network namespaces, one for each node; its metadata service is where clouds have it."""
+"""A cloud of network namespaces, one for each node; metadata are where clouds have it."""
 
 from cloud_cluster import ZONES, FakeCloud, instance
 from cluster import Cluster

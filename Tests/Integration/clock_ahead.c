@@ -1,7 +1,7 @@
-// Preloaded into a process, puts its wall clock ahead: CLOCK_AHEAD_SECONDS, or as many nanoseconds as
-// the file CLOCK_AHEAD_FILE says at that moment, a signed number of eight bytes. What measures spans
-// of time, timers above all, is left as it is; waits until a time of day end when the process's own
-// clock says so, as of the moment in which they begin.
+// Preloaded into a process, puts its wall clock ahead: CLOCK_AHEAD_SECONDS, or as many nanoseconds
+// as the file CLOCK_AHEAD_FILE says at that moment, a signed number of eight bytes. What measures
+// spans of time, timers above all, is left as it is; waits until a time of day end when the
+// process's own clock says so, as of the moment in which they begin.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -128,7 +128,7 @@ class ProofCluster(Cluster):
         return self
 
     def complaints(self):
-        """What the disks could not follow: nothing, or what they say of the rest counts for little."""
+        """What the disks could not follow: nothing, or the rest that they say counts for little."""
         return [f"{node.name}: {text}" for node in self.nodes for text in node.disk.complaints()]
 
     def close(self, keep=False):

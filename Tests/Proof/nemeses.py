@@ -138,8 +138,7 @@ class SlowDisk(DiskFault):
 
 
 class PowerCut(Nemesis):
-    """Some or all lose their power at once; those go through `Kill`'s fate and lose what was not
-    synced."""
+    """Some or all die at once, and lose what was not synced."""
 
     def begin(self):
         what = self.random.choice(["all", "coordinators", "storage", "some"])

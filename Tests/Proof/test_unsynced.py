@@ -11,7 +11,7 @@ from pathlib import Path
 from cluster import scratch
 from power import HERE, MOODS, Disk, build
 
-SEEDS = 48
+SEEDS = 30
 
 
 class File:

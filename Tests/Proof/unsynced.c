@@ -6,15 +6,15 @@
 // UNSYNCED_LIE    patterns (fnmatch, separated by ':') of paths whose syncs do nothing and say that
 //                 they did: "segments/*", "raft/*", "*"; directories end in '/', the root is "./"
 //
-// For each inode the state holds two files: a link to it, so that it is there when all its names are
-// gone, and a journal of what its changes replaced. A record is in the journal before its change is
-// made, and leaves it when a sync that began after the change has ended well. Since both are files,
-// kill -9 at any moment leaves them in order: the kernel has them.
+// For each inode the state holds two files: a link to it, so that it is there when all its names
+// are gone, and a journal of what its changes replaced. A record is in the journal before its
+// change is made, and leaves it when a sync that began after the change has ended well. Since both are
+// files, kill -9 at any moment leaves them in order: the kernel has them.
 //
-// Syncs promise what POSIX says and no more: of a file, its bytes and size; of a directory, the names
-// in it. sync_file_range promises nothing. Memory that is shared by way of a file is not followed;
-// SQLite's "-shm" files, which say nothing after a power cut, are left alone. What can't be followed
-// is complained about in the state's "complaints", and a test fails.
+// Syncs promise what POSIX says and no more: of a file, its bytes and size; of a directory, the
+// names in it. sync_file_range promises nothing. Memory that is shared by way of a file is not
+// followed; SQLite's "-shm" files, which say nothing after a power cut, are left alone. What can't
+// be followed is complained about in the state's "complaints", and a test fails.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -390,7 +390,8 @@ static void forget_replaced(int64_t at, struct record *record, void *entry) {
     char text[3 * PATH_MAX] = "";
     int64_t from = at + (int64_t)sizeof *record;
     if (record->kind != UNLINK && record->kind != RENAME) return;
-    if (pread64(((struct tracked *)entry)->journal, text, (size_t)record->stored, from) < 0) abort();
+    int journal = ((struct tracked *)entry)->journal;
+    if (pread64(journal, text, (size_t)record->stored, from) < 0) abort();
     char *number = record->kind == UNLINK ? text : strrchr(text, '\t') + 1;
     ino_t inode = strtoull(number, NULL, 10);
     if (inode) forget_file(inode);
@@ -421,7 +422,8 @@ static void collect(int64_t at, struct record *record, void *to) {
     offsets->at[offsets->count++] = at;
 }
 
-// The kernel could not write the pages and has dropped them: what is read next is what the disk has.
+// The kernel could not write the pages and has dropped them: what is read next is what the disk
+// has.
 static void take_back(struct tracked *entry) {
     struct offsets offsets = {0};
     for_each(entry, entry->end, collect, &offsets);

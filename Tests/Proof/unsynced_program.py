@@ -1,6 +1,6 @@
 """What the tests of the lossy disk do to it: runs below `unsynced.c`, and is killed.
 
-    unsynced_program.py files DIRECTORY SEED STEPS     random changes and syncs; prints what they were
+    unsynced_program.py files DIRECTORY SEED STEPS     random changes and syncs; prints each
     unsynced_program.py sqlite DIRECTORY PAGES         commits rows until it is killed; prints each;
                                                        a checkpoint whenever its log has PAGES
 """
