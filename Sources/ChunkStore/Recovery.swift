@@ -161,24 +161,41 @@ struct Recovery {
 }
 
 extension ChunkStore {
+    /// What a simulation puts in the place of a store's files.
+    package struct SimulatedStore: Sendable {
+        package var disk: any ChunkDisk
+        package var segmentBytes: Int
+        package var tombstoneFileBytes: Int
+
+        package init(disk: any ChunkDisk, segmentBytes: Int, tombstoneFileBytes: Int) {
+            self.disk = disk
+            self.segmentBytes = segmentBytes
+            self.tombstoneFileBytes = tombstoneFileBytes
+        }
+    }
+
     /// Opens the store in `directory`, or makes one there.
     ///
     /// - Parameters:
     ///   - capacityBytes: What chunks may take, headers and rounding included.
     ///   - name: Begins the names of its threads.
+    ///   - simulated: Keeps segments and tombstones instead of files; the index lies in `directory`
+    ///     all the same.
     package static func open(
         directory: String, capacityBytes: Int, name: String = "chunk",
-        clocks: any Clocks = SystemClocks()
+        clocks: any Clocks = SystemClocks(), simulated: SimulatedStore? = nil
     ) async throws(ChunkStoreError) -> ChunkStore {
         let thread = DiskThread(name: name + "-open", jobCountMax: 1)
         defer { thread.stop() }
         do {
             return try await thread.run {
                 _ = try FileDisk(directory: directory)
-                let disk = try FileDisk(directory: directory + "/segments")
+                let disk: any ChunkDisk =
+                    try simulated?.disk ?? FileDisk(directory: directory + "/segments")
                 return try open(
                     disk: disk, indexPath: directory + "/index.sqlite",
-                    capacityBytes: capacityBytes, name: name, clocks: clocks)
+                    capacityBytes: capacityBytes, segmentBytes: simulated?.segmentBytes,
+                    tombstoneFileBytes: simulated?.tombstoneFileBytes, name: name, clocks: clocks)
             }
         } catch let error as ChunkStoreError {
             throw error

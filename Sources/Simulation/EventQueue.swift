@@ -15,6 +15,7 @@ struct EventQueue<Event> {
     private var nextNumber: UInt64 = 0
 
     var nextTime: UInt64? { items.first?.time }
+    var count: Int { items.count }
 
     mutating func add(_ event: Event, at time: UInt64) {
         items.append(Item(time: time, number: nextNumber, event: event))

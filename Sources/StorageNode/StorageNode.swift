@@ -24,6 +24,8 @@ package final class StorageNode: Service {
         package var strayGraceMilliseconds: UInt64 = 60_000
         /// SWEEP_AGE: how often this node sweeps. How old chunks must be is for the ranges to say.
         package var sweepAge = Duration.seconds(24 * 3600)
+        /// In simulations: what takes the place of the store's files.
+        package var simulatedStore: ChunkStore.SimulatedStore?
 
         package init(
             node: NodeID, label: String, address: String, zone: String, version: String,
@@ -135,6 +137,9 @@ package final class StorageNode: Service {
                 ? "" : ", and too few other storage nodes could take them")
     }
 
+    /// The store, once it is open: for whoever looks into a node from within its process.
+    package var openStore: ChunkStore? { store.withLock { $0 } }
+
     /// Disk figures, once the store is open.
     package var figures: (usage: ChunkStoreUsage, counters: ChunkStoreCounters)? {
         store.withLock { $0 }.map { ($0.usage, $0.counters) }
@@ -147,7 +152,7 @@ package final class StorageNode: Service {
         let store = try await ChunkStore.open(
             directory: configuration.directory + "/chunks",
             capacityBytes: configuration.capacityBytes, name: configuration.label,
-            clocks: base.clocks)
+            clocks: base.clocks, simulated: configuration.simulatedStore)
         self.store.withLock { $0 = store }
         do {
             try DiskRoom.check(store.usage, path: configuration.directory)

@@ -89,7 +89,7 @@ struct CrashCheck {
     }
 
     private mutating func check(
-        _ point: CrashJournal.Point, _ disk: SimulatedDisk.State, _ index: IndexCopy?,
+        _ point: CrashJournal.Point, _ disk: SimulatedChunkDisk.State, _ index: IndexCopy?,
         _ place: CrashPlace
     ) async throws {
         var hasher = Hasher()
@@ -123,12 +123,12 @@ struct CrashCheck {
 
     /// - Returns: What the store holds, if it may hold that.
     private mutating func open(
-        _ disk: SimulatedDisk.State, _ index: IndexCopy?, _ model: ChunkModel,
+        _ disk: SimulatedChunkDisk.State, _ index: IndexCopy?, _ model: ChunkModel,
         _ journal: CrashJournal?, _ place: String
     ) async throws -> ChunkModel? {
         do {
             var store = try CrashingStore(
-                SimulatedDisk(disk), index: index, segmentBytes: Self.segmentBytes,
+                SimulatedChunkDisk(disk), index: index, segmentBytes: Self.segmentBytes,
                 tombstoneFileBytes: Self.tombstoneFileBytes, journal: journal)
             journal?.end()
             store.model = model

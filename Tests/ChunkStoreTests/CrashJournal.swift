@@ -9,7 +9,7 @@ import Synchronization
 /// at which the power may go.
 final class CrashJournal: Sendable {
     struct Point: Sendable {
-        let disk: SimulatedDisk.State
+        let disk: SimulatedChunkDisk.State
         /// What a power cut may leave of SQLite's files; the first is all of it.
         let indexes: [IndexCopy]
         /// What was promised by then.
@@ -21,7 +21,7 @@ final class CrashJournal: Sendable {
     private struct State {
         var points: [Point] = []
         var model = ChunkModel()
-        var disk: SimulatedDisk?
+        var disk: SimulatedChunkDisk?
         var folder = ""
         /// Of the index as it is now.
         var indexes: [IndexCopy] = []
@@ -42,7 +42,7 @@ final class CrashJournal: Sendable {
 
     func set(_ model: ChunkModel) { state.withLock { $0.model = model } }
 
-    func begin(_ disk: SimulatedDisk, folder: String) {
+    func begin(_ disk: SimulatedChunkDisk, folder: String) {
         state.withLock { state in
             state.disk = disk
             state.folder = folder
@@ -63,7 +63,7 @@ final class CrashJournal: Sendable {
         add(disk.with { $0 }, "the end", isIndex: false)
     }
 
-    private func add(_ disk: SimulatedDisk.State, _ next: String, isIndex: Bool) {
+    private func add(_ disk: SimulatedChunkDisk.State, _ next: String, isIndex: Bool) {
         state.withLock { state in
             if state.isIndexChanged { state.indexes = copies(&state) }
             state.isIndexChanged = isIndex
@@ -88,7 +88,7 @@ final class CrashJournal: Sendable {
     }
 }
 
-extension SimulatedDisk.State {
+extension SimulatedChunkDisk.State {
     /// What a power cut may leave in several states: pages, and sizes of files.
     enum Thing: Hashable {
         case page(content: Int, number: Int)
@@ -116,7 +116,7 @@ extension SimulatedDisk.State {
     }
 
     /// The disk after a power cut: the pages in the states of the variant.
-    func after(_ variant: [Int], of things: [Thing]) -> SimulatedDisk.State {
+    func after(_ variant: [Int], of things: [Thing]) -> SimulatedChunkDisk.State {
         var state = self
         for (thing, number) in zip(things, variant) {
             switch thing {
@@ -133,7 +133,7 @@ extension SimulatedDisk.State {
         for (number, content) in state.contents {
             let size = content.size
             state.contents[number]!.pages = content.pages.filter {
-                $0.key * SimulatedDisk.pageBytes < size
+                $0.key * SimulatedChunkDisk.pageBytes < size
             }
             state.contents[number]!.durableSize = size
             state.contents[number]!.history = [:]
@@ -142,10 +142,10 @@ extension SimulatedDisk.State {
     }
 
     private static func torn(
-        _ old: SimulatedDisk.Page, _ new: SimulatedDisk.Page
-    ) -> SimulatedDisk.Page {
-        let zeros = [UInt8](repeating: 0, count: SimulatedDisk.pageBytes)
-        let half = SimulatedDisk.pageBytes / 2
+        _ old: SimulatedChunkDisk.Page, _ new: SimulatedChunkDisk.Page
+    ) -> SimulatedChunkDisk.Page {
+        let zeros = [UInt8](repeating: 0, count: SimulatedChunkDisk.pageBytes)
+        let half = SimulatedChunkDisk.pageBytes / 2
         return Array((new ?? zeros)[..<half]) + Array((old ?? zeros)[half...])
     }
 

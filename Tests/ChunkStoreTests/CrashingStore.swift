@@ -15,7 +15,7 @@ struct IndexCopy: Hashable {
     ///
     /// - Parameter disk: Where tombstone files are looked for; without, the copy is of no other
     ///   time than the disk that it comes back with.
-    init(of path: String, _ disk: SimulatedDisk? = nil) {
+    init(of path: String, _ disk: SimulatedChunkDisk? = nil) {
         let pairs = Self.suffixes.compactMap { suffix in
             FileManager.default.contents(atPath: path + suffix).map { (suffix, $0) }
         }
@@ -23,7 +23,7 @@ struct IndexCopy: Hashable {
         tombstoneFiles = Set(disk?.list().filter { $0.hasPrefix("deleted-") } ?? [])
     }
 
-    func isPossible(on disk: SimulatedDisk) -> Bool {
+    func isPossible(on disk: SimulatedChunkDisk) -> Bool {
         tombstoneFiles.isSubset(of: disk.list())
     }
 
@@ -60,7 +60,7 @@ struct CrashingStore {
     static let tombstoneFileBytes = 4096
 
     init(
-        _ disk: SimulatedDisk = SimulatedDisk(), index: IndexCopy? = nil,
+        _ disk: SimulatedChunkDisk = SimulatedChunkDisk(), index: IndexCopy? = nil,
         segmentBytes: Int = segmentBytes, tombstoneFileBytes: Int = tombstoneFileBytes,
         journal: CrashJournal? = nil
     ) throws {
@@ -306,7 +306,7 @@ struct CrashingStore {
         await store.close()
     }
 
-    private mutating func reopen(on disk: SimulatedDisk, _ loss: IndexLoss) throws {
+    private mutating func reopen(on disk: SimulatedChunkDisk, _ loss: IndexLoss) throws {
         copies.removeAll { !$0.isPossible(on: disk) }
         switch loss {
         case .nothing: try copies.last?.restore(to: test.indexPath)

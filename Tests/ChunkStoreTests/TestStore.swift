@@ -32,7 +32,7 @@ final class TemporaryFolder: Sendable {
 
 /// A store on a simulated disk with its index in a folder.
 struct TestStore {
-    var disk: SimulatedDisk
+    var disk: SimulatedChunkDisk
     let folder = TemporaryFolder(isInMemory: true)
     let clocks = TestClocks()
     var capacity: Int
@@ -41,7 +41,7 @@ struct TestStore {
     var store: ChunkStore
 
     init(
-        _ disk: SimulatedDisk = SimulatedDisk(), capacity: Int = 64 << 20,
+        _ disk: SimulatedChunkDisk = SimulatedChunkDisk(), capacity: Int = 64 << 20,
         segmentBytes: Int = 1 << 20, tombstoneFileBytes: Int? = nil, index: IndexCopy? = nil,
         journal: CrashJournal? = nil
     ) throws {

@@ -9,7 +9,7 @@ import Testing
     private static let perFile = UInt64(
         (fileBytes - SegmentHeader.byteCount) / TombstoneRecord.byteCount)
 
-    private func tombstoneFiles(_ disk: SimulatedDisk) -> [String] {
+    private func tombstoneFiles(_ disk: SimulatedChunkDisk) -> [String] {
         disk.list().filter { $0.hasPrefix("deleted-") }.sorted()
     }
 

@@ -12,9 +12,13 @@ package final class ClusterWorld: @unchecked Sendable {
         package var storageCount = 5
         package var gatewayCount = 2
         package var rangeCount = 4
+        package var replicationFactor = 3
         package var repairDelayMilliseconds: Int64 = 20_000
         package var garbageGraceMilliseconds: Int64 = 10_000
+        package var sweepAgeMilliseconds: Int64 = 60_000
         package var capacityBytes = 1 << 30
+        /// How fast or slow clocks are, at most.
+        package var driftMillionthsMax: Int64 = 200
         package var logLevel = Logger.Level.critical
         package init() {}
 
@@ -22,14 +26,30 @@ package final class ClusterWorld: @unchecked Sendable {
     }
 
     package let seed: UInt64
+    package let scenario: Scenario
     package let time: SimulatedTime
     let network: SimulatedNetwork
+    let watch = ClusterWatch()
     private(set) var nodes: [SimulatedNode] = []
     private let home: String
+    private var settings: Settings { scenario.settings }
+
+    /// Where worlds are best kept: in memory, where the machine has such a place.
+    package static var defaultDirectory: String {
+        let memory = "/dev/shm"
+        return access(memory, W_OK) == 0 ? memory : FileManager.default.temporaryDirectory.path
+    }
+
+    /// By the number in its name, as in `storage-4`.
+    static func zone(of name: String) -> Int {
+        (name.split(separator: "-").last.flatMap { Int($0) } ?? 0) % 3
+    }
 
     /// - Parameter directory: Exists; a directory in it is made for this world, and removed by
     ///   ``end()``.
-    package init(seed: UInt64, settings: Settings = Settings(), in directory: String) {
+    package init(
+        seed: UInt64, _ scenario: Scenario, in directory: String = defaultDirectory
+    ) {
         SimulatedFiles.install()
         FileSync.observer.withLock {
             $0 = { operation, isDone in
@@ -38,21 +58,23 @@ package final class ClusterWorld: @unchecked Sendable {
         }
         SimulatedFiles.seed(seed)
         self.seed = seed
+        self.scenario = scenario
         home = directory + "/world-\(seed)-\(ProcessInfo.processInfo.processIdentifier)"
         let time = SimulatedTime(seed: seed)
         let network = SimulatedNetwork(time)
         (self.time, self.network) = (time, network)
-        func add(_ role: NodeRole, _ count: Int) {
-            for number in 1...count {
-                nodes.append(
-                    SimulatedNode(
-                        "\(role.rawValue)-\(number)", role, zone: "zone-\(number % 3)", time,
-                        network, home: home, settings: settings))
-            }
-        }
         add(.coordinator, settings.coordinatorCount)
         add(.storage, settings.storageCount)
         add(.gateway, settings.gatewayCount)
+    }
+
+    private func add(_ role: NodeRole, _ count: Int) {
+        for number in 1...count {
+            nodes.append(
+                SimulatedNode(
+                    "\(role.rawValue)-\(number)", role, time, network, watch, home: home,
+                    settings: settings))
+        }
     }
 
     package func end() {
@@ -68,11 +90,19 @@ package final class ClusterWorld: @unchecked Sendable {
     ///
     /// - Returns: Milliseconds it took; `nil`: not within `milliseconds`.
     package func runUntilReady(atMost milliseconds: UInt64) -> UInt64? {
+        runUntil(atMost: milliseconds, asking: 100) { self.areAllReady() }
+    }
+
+    /// - Parameter pause: Milliseconds between two looks.
+    /// - Returns: Milliseconds until the condition held; `nil`: it did not.
+    func runUntil(
+        atMost milliseconds: UInt64, asking pause: UInt64, _ condition: () -> Bool
+    ) -> UInt64? {
         let begun = time.now
         let end = begun + SimulatedTime.milliseconds(milliseconds)
-        while time.now < end {
-            if areAllReady() { return (time.now - begun) / 1_000_000 }
-            time.run(until: time.now + SimulatedTime.milliseconds(100))
+        while time.now < end, !time.isSpinning {
+            if condition() { return (time.now - begun) / 1_000_000 }
+            time.run(until: time.now + SimulatedTime.milliseconds(pause))
         }
         return nil
     }
@@ -84,60 +114,8 @@ package final class ClusterWorld: @unchecked Sendable {
         }
     }
 
-    /// One life of a world: it forms, clients work while things go wrong, all is mended, and then
-    /// everything must be well and what clients were told must be explained.
-    ///
-    /// - Parameter milliseconds: Of trouble.
-    /// - Throws: ``WorldViolation``.
-    package func live(troubleFor milliseconds: UInt64) throws -> WorldReport {
-        try startAll()
-        guard let ready = runUntilReady(atMost: 60_000) else {
-            throw violation("liveness: not ready within a minute: \(complaints())", [])
-        }
-        let clients = WorldClients(time, keys: 6) { [self] in
-            nodes.compactMap { $0.process?.objects }
-        }
-        guard answer({ await clients.makeBucket() }) == true else {
-            throw violation("liveness: no bucket could be made", [])
-        }
-        let trouble = WorldTrouble(time, network, nodes)
-        time.perform {
-            clients.start(6)
-            trouble.begin()
-        }
-        time.run(until: time.now + SimulatedTime.milliseconds(milliseconds))
-        if time.isSpinning { throw violation("a task spins: time stands still", trouble.diary) }
-        time.perform { trouble.end() }
-        if let failure = trouble.failure { throw violation(failure, trouble.diary) }
-        guard let healed = runUntilReady(atMost: 90_000) else {
-            throw violation(
-                "liveness: not well 90 s after all was mended: \(complaints())", trouble.diary)
-        }
-        clients.stop()
-        let end = time.now + SimulatedTime.milliseconds(120_000)
-        guard time.run(until: end, isDone: { clients.runningCount == 0 }) else {
-            throw violation("liveness: a client hangs", trouble.diary)
-        }
-        guard answer({ await clients.readAll() }) != nil else {
-            throw violation("liveness: reading everything hangs", trouble.diary)
-        }
-        let violations = try LinearizabilityChecker().check(clients.history).map { "\($0)" }
-        if let problem = (clients.problems + violations).first {
-            throw violation(problem, trouble.diary)
-        }
-        return WorldReport(
-            seed: seed, readyMilliseconds: ready, healedMilliseconds: healed,
-            operationCount: clients.history.operations.count, operations: "\(clients.history)",
-            disasterCount: trouble.diary.count, simulatedSeconds: time.now / 1_000_000_000,
-            stepCount: time.stepCount, fingerprint: time.random.fingerprint)
-    }
-
-    private func violation(_ text: String, _ diary: [String]) -> WorldViolation {
-        WorldViolation(seed: seed, milliseconds: time.now / 1_000_000, text: text, diary: diary)
-    }
-
     /// Why nodes are not ready.
-    private func complaints() -> String {
+    func complaints() -> String {
         nodes.compactMap { node in
             guard let process = node.process else { return "\(node.name): down" }
             if let failure = process.failure { return "\(node.name): ended: \(failure)" }
@@ -146,6 +124,10 @@ package final class ClusterWorld: @unchecked Sendable {
             }
             return answer.map { "\(node.name): \($0)" }
         }.joined(separator: "; ")
+    }
+
+    func inspect(isDeep: Bool = false) -> WorldInspection {
+        WorldInspection(nodes, rangeCount: settings.rangeCount, isDeep: isDeep)
     }
 
     /// Runs a question in the world until it is answered.

@@ -16,6 +16,8 @@ final class SimulatedNetwork: @unchecked Sendable {
         /// One in so many pieces is late by up to ``latenessMax``, as after a loss; 0: none.
         var lateOneIn = 0
         var latenessMax: UInt64 = 1_000_000_000
+        /// By how much all that leaves a node is late, at most.
+        var slow: [String: UInt64] = [:]
     }
 
     /// Who listens at an address.
@@ -68,7 +70,12 @@ final class SimulatedNetwork: @unchecked Sendable {
 
     func isCut(from: String, to: String) -> Bool { cuts.contains("\(from)>\(to)") }
 
-    func delay() -> UInt64 {
+    func delay(from name: String) -> UInt64 {
+        guard let slowness = weather.slow[name] else { return delay() }
+        return delay() + .random(in: 0...slowness, using: &time.random)
+    }
+
+    private func delay() -> UInt64 {
         if weather.lateOneIn > 0,
             Int.random(in: 0..<weather.lateOneIn, using: &time.random) == 0
         {
@@ -85,7 +92,7 @@ final class SimulatedNetwork: @unchecked Sendable {
         timeout: UInt64
     ) -> EventLoopFuture<(any Channel, PeerIdentity)> {
         let promise = loop.makePromise(of: (any Channel, PeerIdentity).self)
-        time.after(delay() * 2) { [self] in
+        time.after(delay(from: name) * 2) { [self] in
             guard let listener = listeners["\(place)"],
                 !isCut(from: name, to: listener.name), !isCut(from: listener.name, to: name)
             else {
@@ -142,12 +149,18 @@ private final class Connection: @unchecked Sendable {
         case end
     }
 
+    private struct Sent {
+        var number: Int
+        var piece: Piece
+    }
+
     private unowned let network: SimulatedNetwork
     private let time: SimulatedTime
     let client: End
     let server: End
     var onEnd: (() -> Void)?
-    private var held: [Bool: [Piece]] = [:]
+    private var held: [Bool: [Sent]] = [:]
+    private var sentCount = 0
     /// When the last piece of a direction arrives: none overtakes it.
     private var lastArrival: [Bool: UInt64] = [:]
     private var closedEnds = 0
@@ -169,24 +182,36 @@ private final class Connection: @unchecked Sendable {
     private func end(_ isClient: Bool) -> End { isClient ? client : server }
 
     private func send(_ piece: Piece, fromClient: Bool) {
-        if network.isCut(from: end(fromClient).name, to: end(!fromClient).name) {
-            held[fromClient, default: []].append(piece)
-            return
-        }
-        let arrival = max(time.now + network.delay(), lastArrival[fromClient] ?? 0)
-        lastArrival[fromClient] = arrival
-        // Both keep the connection alive until the last piece is there.
-        time.after(arrival - time.now) { self.arrive(piece, fromClient: fromClient) }
+        sentCount += 1
+        send(Sent(number: sentCount, piece: piece), fromClient: fromClient)
     }
 
-    private func arrive(_ piece: Piece, fromClient: Bool) {
-        let (sender, receiver) = (end(fromClient), end(!fromClient))
-        // Cut while it was under way.
-        if network.isCut(from: sender.name, to: receiver.name) {
-            held[fromClient, default: []].append(piece)
-            return
+    private func send(_ sent: Sent, fromClient: Bool) {
+        if network.isCut(from: end(fromClient).name, to: end(!fromClient).name) {
+            return hold(sent, fromClient: fromClient)
         }
-        switch piece {
+        let arrival = max(time.now + network.delay(from: end(fromClient).name), lastArrival[fromClient] ?? 0)
+        lastArrival[fromClient] = arrival
+        // Both keep the connection alive until the last piece is there.
+        time.after(arrival - time.now) { self.arrive(sent, fromClient: fromClient) }
+    }
+
+    /// What was under way when the link was cut is held later than what was sent after that.
+    private func hold(_ sent: Sent, fromClient: Bool) {
+        var pieces = held[fromClient] ?? []
+        let place = pieces.firstIndex { $0.number > sent.number } ?? pieces.count
+        pieces.insert(sent, at: place)
+        held[fromClient] = pieces
+    }
+
+    private func arrive(_ sent: Sent, fromClient: Bool) {
+        let (sender, receiver) = (end(fromClient), end(!fromClient))
+        // Cut while it was under way, or behind something that was.
+        let isBehind = (held[fromClient]?.first?.number ?? .max) < sent.number
+        if isBehind || network.isCut(from: sender.name, to: receiver.name) {
+            return hold(sent, fromClient: fromClient)
+        }
+        switch sent.piece {
         case .bytes(let bytes):
             receiver.channel.loop.turn { receiver.channel.arrive(bytes) }
             sender.channel.loop.turn { sender.channel.landed(bytes.readableBytes) }

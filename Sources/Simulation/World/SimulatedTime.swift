@@ -13,12 +13,19 @@ package final class SimulatedTime: @unchecked Sendable {
     /// Nanoseconds since the world began.
     package private(set) var now: UInt64 = 0
     package var random: SeededRandom
+    /// Nanoseconds that each job of a node's disk takes longer, at most.
+    var slowDisks: [String: UInt64] = [:]
+    /// The node whose code makes disk threads; it goes with tasks and with disk threads' jobs.
+    @TaskLocal static var owner = ""
     /// Jobs and events that ran.
     package private(set) var stepCount = 0
     /// Too much happened without time passing: something waits by asking again at once.
     package private(set) var isSpinning = false
     private var stepsAtOnce = 0
     private static let stepsAtOnceMax = 1_000_000
+    /// What is planned, or ready, at most: more of it piles up without a limit somewhere.
+    private static let plannedMax = 500_000
+    private(set) var isOverfull = false
     private var planned = EventQueue<@Sendable () -> Void>()
     private var ready = Deque<UnsafeMutableRawPointer>()
 
@@ -63,6 +70,7 @@ package final class SimulatedTime: @unchecked Sendable {
                 continue
             }
             if isDone() { return true }
+            if planned.count > Self.plannedMax { isOverfull = true }
             guard let next = planned.nextTime, next <= end, let event = planned.removeFirst()
             else {
                 now = max(now, end)
@@ -115,6 +123,7 @@ package final class SimulatedTime: @unchecked Sendable {
 /// A disk thread's jobs, in order, each after a moment.
 private final class SimulatedLane: @unchecked Sendable {
     private let time: SimulatedTime?
+    private let owner = SimulatedTime.owner
     private var jobs = Deque<DiskThread.Job>()
     private var isBusy = false
 
@@ -128,9 +137,12 @@ private final class SimulatedLane: @unchecked Sendable {
     private func plan() {
         guard let time, !jobs.isEmpty else { return }
         isBusy = true
-        time.after(time.moment(upTo: 200_000)) {
+        let slowness = time.slowDisks[owner] ?? 0
+        time.after(time.moment(upTo: 200_000 + slowness)) {
             self.isBusy = false
-            self.jobs.popFirst()?()
+            if let job = self.jobs.popFirst() {
+                SimulatedTime.$owner.withValue(self.owner) { job() }
+            }
             if !self.isBusy { self.plan() }
         }
     }

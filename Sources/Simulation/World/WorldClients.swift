@@ -10,10 +10,6 @@ import ObjectStore
 /// `@unchecked Sendable`: confined to the thread of its ``SimulatedTime``.
 final class WorldClients: @unchecked Sendable {
     static let bucket = "simulated"
-    private static let sizes = [40, 3_000, 20_000, 200_000]
-    /// Milliseconds of one client between two operations.
-    private static let pauseMax = 400
-
     private(set) var history = ClientHistory()
     /// What no order of events could explain: other bytes than were ever written.
     private(set) var problems: [String] = []
@@ -21,16 +17,25 @@ final class WorldClients: @unchecked Sendable {
     private let clocks: SimulatedClocks
     private let gateways: @Sendable () -> [ObjectService]
     private let keys: [String]
+    private let settings: Scenario.ClientSettings
+    /// Whether every read is meant to succeed.
+    private var isLastReading = false
+    /// What could not be read though all was well.
+    private(set) var lastFailure: String?
     private var moment: UInt64 = 0
     private var written: [String: String] = [:]
     private var nextValue = 0
     private(set) var isStopped = false
     private(set) var runningCount = 0
 
-    init(_ time: SimulatedTime, keys: Int, gateways: @escaping @Sendable () -> [ObjectService]) {
+    init(
+        _ time: SimulatedTime, _ settings: Scenario.ClientSettings,
+        gateways: @escaping @Sendable () -> [ObjectService]
+    ) {
         self.time = time
+        self.settings = settings
         self.gateways = gateways
-        self.keys = (0..<keys).map { "key-\($0)" }
+        keys = (0..<settings.keys).map { "key-\($0)" }
         clocks = SimulatedClocks(time)
     }
 
@@ -64,7 +69,7 @@ final class WorldClients: @unchecked Sendable {
 
     private func run(_ client: String) async {
         while !isStopped {
-            let pause = Int.random(in: 1...Self.pauseMax, using: &time.random)
+            let pause = Int.random(in: 1...settings.pauseMax, using: &time.random)
             try? await clocks.sleep(for: .milliseconds(pause))
             guard let gateway = gateways().randomElement(using: &time.random) else { continue }
             await operation(client, gateway)
@@ -86,6 +91,8 @@ final class WorldClients: @unchecked Sendable {
 
     /// Of every key through every gateway, and a listing: what is to be seen when all is well.
     func readAll() async {
+        isLastReading = true
+        defer { isLastReading = false }
         for gateway in gateways() {
             for key in keys { _ = await read(key, by: "last", gateway) }
             await list(by: "last", gateway)
@@ -107,7 +114,7 @@ final class WorldClients: @unchecked Sendable {
     private func newValue() -> (name: String, body: [UInt8]) {
         nextValue += 1
         let name = "value-\(nextValue)"
-        let size = Self.sizes.randomElement(using: &time.random) ?? 40
+        let size = settings.sizes.randomElement(using: &time.random) ?? 40
         let body = Self.body(name, size)
         var digest = Digest(.md5)
         digest.update(body)
@@ -184,6 +191,7 @@ final class WorldClients: @unchecked Sendable {
             problems.append("\(key): damaged: \(text)")
             history.end(ticket, .failed, at: now())
         } catch {
+            if isLastReading { lastFailure = "\(key) can't be read: \(error)" }
             history.end(ticket, .failed, at: now())
         }
         return nil

@@ -1,105 +1,192 @@
 import Core
 
-/// What goes wrong in a simulated world, drawn from its seed.
+/// Lets a plan of disasters happen to a world.
 ///
 /// `@unchecked Sendable`: confined to the thread of its ``SimulatedTime``.
 final class WorldTrouble: @unchecked Sendable {
-    /// How often, and how much; drawn once for a world.
-    struct Plan {
-        /// Milliseconds between two disasters, at most.
-        var pauseMax: UInt64
-        var downMax: UInt64
-        /// Nodes down at once, by role, at most.
-        var coordinatorsDownMax = 1
-        var storageDownMax = 1
-        var losesPower: Bool
-        var cutsLinks: Bool
-        var jumpsClocks: Bool
-        var everythingAtOnce: Bool
-
-        static func draw(using random: inout SeededRandom) -> Plan {
-            Plan(
-                pauseMax: .random(in: 1_000...10_000, using: &random),
-                downMax: .random(in: 1_000...20_000, using: &random),
-                losesPower: .random(using: &random), cutsLinks: .random(using: &random),
-                jumpsClocks: .random(using: &random), everythingAtOnce: .random(using: &random))
-        }
-    }
-
     private let time: SimulatedTime
     private let network: SimulatedNetwork
     private let nodes: [SimulatedNode]
-    private let plan: Plan
+    private let scenario: Scenario
+    private let administrator: WorldOperator
+    /// Whether the loss of one more disk loses nothing.
+    private let isSafe: () -> Bool
     private var isOver = false
+    private var nextReplaced = 0
     private(set) var failure: String?
     /// What happened, a line each.
     private(set) var diary: [String] = []
+    private(set) var strikeCount = 0
 
-    init(_ time: SimulatedTime, _ network: SimulatedNetwork, _ nodes: [SimulatedNode]) {
+    init(
+        _ time: SimulatedTime, _ network: SimulatedNetwork, _ nodes: [SimulatedNode],
+        _ scenario: Scenario, isSafe: @escaping () -> Bool
+    ) {
         self.time = time
         self.network = network
         self.nodes = nodes
-        plan = .draw(using: &time.random)
-        if Bool.random(using: &time.random) {
-            network.weather.lateOneIn = .random(in: 20...500, using: &time.random)
+        self.scenario = scenario
+        self.isSafe = isSafe
+        administrator = WorldOperator(time, nodes)
+        if let late = scenario.lateOneIn, Bool.random(using: &time.random) {
+            network.weather.lateOneIn = .random(in: late, using: &time.random)
         }
     }
 
-    func begin() { planNext() }
+    func begin(_ plan: [Disaster]) {
+        for disaster in plan {
+            time.after(SimulatedTime.milliseconds(disaster.at)) {
+                guard !self.isOver, self.failure == nil else { return }
+                self.strike(disaster)
+            }
+        }
+    }
 
-    /// All links whole, all nodes up.
+    /// All links whole, all disks well, all nodes up and wanted.
     func end() {
         isOver = true
         network.weather = SimulatedNetwork.Weather()
         network.mend()
+        time.slowDisks = [:]
         note("all is mended")
-        for node in nodes where !node.isUp { start(node) }
+        for node in nodes {
+            if node.chunkDisk.with({ $0.failsSyncs }) { crash(node, losesPower: false) }
+            node.chunkDisk.heal()
+            if !node.isUp { start(node) }
+        }
+        Task { await self.administrator.takeAllBack() }
     }
 
     private func note(_ text: String) { diary.append("\(time.now / 1_000_000) ms: \(text)") }
 
-    private func planNext() {
-        let pause = UInt64.random(in: 100...plan.pauseMax, using: &time.random)
-        time.after(SimulatedTime.milliseconds(pause)) {
-            guard !self.isOver, self.failure == nil else { return }
-            self.strike()
-            self.planNext()
-        }
+    private func note(_ disaster: Disaster) {
+        strikeCount += 1
+        note("[\(disaster.number)] \(disaster)")
     }
 
-    private func strike() {
-        switch Int.random(in: 0..<10, using: &time.random) {
-        case 0..<5: crashOne()
-        case 5, 6: if plan.cutsLinks { cut() }
-        case 7: network.mend()
-        case 8: if plan.jumpsClocks { jump() }
-        default: if plan.everythingAtOnce { crashAll() }
-        }
-    }
+    private func node(_ name: String) -> SimulatedNode? { nodes.first { $0.name == name } }
 
-    private func crashOne() {
-        guard let node = nodes.randomElement(using: &time.random), node.isUp else { return }
+    /// The node where it is up and may go down.
+    private func spare(_ name: String) -> SimulatedNode? {
+        guard let node = node(name), node.isUp else { return nil }
         let down = nodes.count { $0.role == node.role && !$0.isUp }
         switch node.role {
-        case .coordinator: if down >= plan.coordinatorsDownMax { return }
-        case .storage: if down >= plan.storageDownMax { return }
-        case .gateway: break
+        case .coordinator: return down < scenario.coordinatorsDownMax ? node : nil
+        case .storage: return down < scenario.storageDownMax ? node : nil
+        case .gateway: return node
         }
-        crash(node)
     }
 
-    private func crashAll() { for node in nodes where node.isUp { crash(node) } }
+    private func strike(_ disaster: Disaster) {
+        switch disaster.kind {
+        case .kill(let name, let down):
+            guard let node = spare(name) else { return }
+            note(disaster)
+            crash(node, losesPower: false)
+            start(node, after: down)
+        case .powerCut(let name, let down):
+            guard let node = spare(name) else { return }
+            note(disaster)
+            crash(node, losesPower: true)
+            start(node, after: down)
+        case .everything(let losesPower, let downs):
+            note(disaster)
+            for (node, down) in zip(nodes, downs) where node.isUp {
+                crash(node, losesPower: losesPower && node.role != .gateway)
+                start(node, after: down)
+            }
+        case .wipe(let name, let down):
+            guard let node = spare(name) else { return }
+            note(disaster)
+            node.wipe()
+            start(node, after: down)
+        case .replaceNext(let down): replaceNext(disaster, down: down)
+        default: trouble(disaster)
+        }
+    }
 
-    private func crash(_ node: SimulatedNode) {
-        let losesPower = plan.losesPower && node.role == .coordinator
-        note("\(node.name) \(losesPower ? "loses power" : "is killed")")
+    /// What leaves all processes running.
+    private func trouble(_ disaster: Disaster) {
+        switch disaster.kind {
+        case .cut(let inside, let isOneWay):
+            note(disaster)
+            cut(Set(inside), isOneWay: isOneWay)
+        case .mend:
+            note(disaster)
+            network.mend()
+        case .clockJump(let name, let milliseconds):
+            guard let process = node(name)?.process else { return }
+            note(disaster)
+            process.clocks.wallOffset = milliseconds
+        case .slowDisk(let name, let milliseconds, let lasts):
+            note(disaster)
+            time.slowDisks[name] = SimulatedTime.milliseconds(milliseconds)
+            later(lasts) { self.time.slowDisks[name] = nil }
+        case .slowNode(let name, let milliseconds, let lasts):
+            note(disaster)
+            network.weather.slow[name] = SimulatedTime.milliseconds(milliseconds)
+            later(lasts) { self.network.weather.slow[name] = nil }
+        case .drain(let name, let lasts):
+            guard let node = node(name), node.isUp else { return }
+            note(disaster)
+            let copies = scenario.settings.replicationFactor
+            Task { await self.administrator.drain(node, copies: copies) }
+            later(lasts) { Task { await self.administrator.takeAllBack() } }
+        default: diskTrouble(disaster)
+        }
+    }
+
+    private func diskTrouble(_ disaster: Disaster) {
+        switch disaster.kind {
+        case .fullDisk(let name, let lasts):
+            guard let node = node(name), node.isUp else { return }
+            note(disaster)
+            node.chunkDisk.fill()
+            later(lasts) { node.chunkDisk.heal() }
+        case .failingDisk(let name, let down):
+            guard let node = spare(name) else { return }
+            note(disaster)
+            node.chunkDisk.with { $0.failsSyncs = true }
+            later(down) {
+                guard node.isUp, node.chunkDisk.with({ $0.failsSyncs }) else { return }
+                self.crash(node, losesPower: false)
+                node.chunkDisk.heal()
+                self.start(node)
+            }
+        case .rot(let name, let pages, let seed):
+            guard let node = node(name) else { return }
+            note(disaster)
+            var random = SeededRandom(seed: seed)
+            node.chunkDisk.rot(pages: pages, using: &random)
+        default: failure = "nobody knows how to let it happen: \(disaster)"
+        }
+    }
+
+    private func later(_ milliseconds: UInt64, _ body: @escaping @Sendable () -> Void) {
+        time.after(SimulatedTime.milliseconds(milliseconds)) { if !self.isOver { body() } }
+    }
+
+    private func replaceNext(_ disaster: Disaster, down: UInt64) {
+        let storage = nodes.filter { $0.role == .storage }
+        let node = storage[nextReplaced % storage.count]
+        guard storage.allSatisfy(\.isUp), isSafe() else { return }
+        note(disaster)
+        note("\(node.name) is the next")
+        nextReplaced += 1
+        node.wipe()
+        start(node, after: down)
+    }
+
+    private func crash(_ node: SimulatedNode, losesPower: Bool) {
         do {
             try node.crash(losesPower: losesPower)
         } catch {
             failure = "\(node.name): its disk could not be copied: \(error)"
         }
-        let pause = UInt64.random(in: 100...plan.downMax, using: &time.random)
-        time.after(SimulatedTime.milliseconds(pause)) { if !node.isUp { self.start(node) } }
+    }
+
+    private func start(_ node: SimulatedNode, after milliseconds: UInt64) {
+        time.after(SimulatedTime.milliseconds(milliseconds)) { if !node.isUp { self.start(node) } }
     }
 
     private func start(_ node: SimulatedNode) {
@@ -111,29 +198,12 @@ final class WorldTrouble: @unchecked Sendable {
         }
     }
 
-    /// A node, a zone, or a random half of all is cut off; sometimes one way only.
-    private func cut() {
-        let inside: Set<String>
-        switch Int.random(in: 0..<3, using: &time.random) {
-        case 0: inside = [nodes.randomElement(using: &time.random)?.name ?? ""]
-        case 1:
-            let zone = nodes.randomElement(using: &time.random)?.zone
-            inside = Set(nodes.filter { $0.zone == zone }.map(\.name))
-        default: inside = Set(nodes.map(\.name).filter { _ in .random(using: &time.random) })
-        }
-        let isOneWay = Int.random(in: 0..<4, using: &time.random) == 0
-        note("cut off\(isOneWay ? " one way" : ""): \(inside.sorted().joined(separator: " "))")
+    private func cut(_ inside: Set<String>, isOneWay: Bool) {
         for one in nodes where inside.contains(one.name) {
             for other in nodes where !inside.contains(other.name) {
                 network.cut(from: one.name, to: other.name)
                 if !isOneWay { network.cut(from: other.name, to: one.name) }
             }
         }
-    }
-
-    private func jump() {
-        guard let clocks = nodes.randomElement(using: &time.random)?.process?.clocks else { return }
-        clocks.wallOffset = .random(in: -600_000...600_000, using: &time.random)
-        note("a wall clock jumps to \(clocks.wallOffset) ms off")
     }
 }

@@ -1,0 +1,123 @@
+import Core
+
+/// One life of a world: it forms, clients work while things go wrong, all is mended, and then
+/// everything must be well and what clients were told must be explained.
+extension ClusterWorld {
+    /// Milliseconds within which the world must do what it promises, once nothing stands in its
+    /// way.
+    private enum Patience {
+        static let ready: UInt64 = 60_000
+        static let healed: UInt64 = 90_000
+        static let clients: UInt64 = 120_000
+        /// Repair delay, moves, grace of garbage, two rounds of the sweep.
+        static let settled: UInt64 = 600_000
+    }
+
+    /// - Parameter plan: What goes wrong.
+    /// - Throws: ``WorldViolation``.
+    package func live(_ plan: [Disaster], troubleFor milliseconds: UInt64) throws -> WorldReport {
+        let trouble = WorldTrouble(
+            time, network, nodes, scenario,
+            isSafe: { [unowned self] in inspect(isDeep: true).isProtected })
+        do {
+            return try live(plan, trouble, milliseconds)
+        } catch let broken as Broken {
+            throw WorldViolation(
+                seed: seed, scenario: scenario.name, milliseconds: time.now / 1_000_000,
+                text: broken.text, diary: trouble.diary)
+        }
+    }
+
+    private struct Broken: Error { var text: String }
+
+    private func live(
+        _ plan: [Disaster], _ trouble: WorldTrouble, _ milliseconds: UInt64
+    ) throws -> WorldReport {
+        try startAll()
+        let isTroubled = scenario.troublesFormation
+        if isTroubled { try suffer(plan, trouble, milliseconds) }
+        guard let ready = runUntilReady(atMost: Patience.ready) else {
+            throw Broken(text: "liveness: not ready within a minute: \(complaints())")
+        }
+        let clients = WorldClients(time, scenario.clients) { [self] in
+            nodes.compactMap { $0.process?.objects }
+        }
+        guard answer({ await clients.makeBucket() }) == true else {
+            throw Broken(text: "liveness: no bucket could be made")
+        }
+        time.perform { clients.start(scenario.clients.count) }
+        if isTroubled {
+            time.run(until: time.now + SimulatedTime.milliseconds(10_000))
+        } else {
+            try suffer(plan, trouble, milliseconds)
+        }
+        guard let healed = runUntilReady(atMost: Patience.healed) else {
+            throw Broken(text: "liveness: not well after all was mended: \(complaints())")
+        }
+        try end(clients)
+        let settled = try settle()
+        try judge(clients)
+        return WorldReport(
+            seed: seed, scenario: scenario.name, readyMilliseconds: ready,
+            healedMilliseconds: healed, settledMilliseconds: settled,
+            operationCount: clients.history.operations.count, operations: "\(clients.history)",
+            disasterCount: trouble.strikeCount, simulatedSeconds: time.now / 1_000_000_000,
+            stepCount: time.stepCount, fingerprint: time.random.fingerprint)
+    }
+
+    private func suffer(
+        _ plan: [Disaster], _ trouble: WorldTrouble, _ milliseconds: UInt64
+    ) throws {
+        time.perform { trouble.begin(plan) }
+        time.run(until: time.now + SimulatedTime.milliseconds(milliseconds))
+        try checkLimits()
+        time.perform { trouble.end() }
+        if let failure = trouble.failure { throw Broken(text: failure) }
+    }
+
+    private func checkLimits() throws {
+        if let violation = watch.violation { throw Broken(text: violation) }
+        if time.isSpinning { throw Broken(text: "a task spins: time stands still") }
+        if time.isOverfull { throw Broken(text: "work piles up without a limit") }
+    }
+
+    private func end(_ clients: WorldClients) throws {
+        clients.stop()
+        let end = time.now + SimulatedTime.milliseconds(Patience.clients)
+        guard time.run(until: end, isDone: { clients.runningCount == 0 }) else {
+            throw Broken(text: "liveness: a client hangs")
+        }
+        guard answer({ await clients.readAll() }) != nil else {
+            throw Broken(text: "liveness: reading everything hangs")
+        }
+        try checkLimits()
+    }
+
+    private func judge(_ clients: WorldClients) throws {
+        guard answer({ await clients.readAll() }) != nil else {
+            throw Broken(text: "liveness: reading everything hangs")
+        }
+        let violations = try LinearizabilityChecker().check(clients.history).map { "\($0)" }
+        if let problem = (clients.problems + violations).first { throw Broken(text: problem) }
+        if let failed = clients.lastFailure { throw Broken(text: "liveness: \(failed)") }
+        try checkLimits()
+    }
+
+    /// Runs until all copies are where they belong and nothing else is anywhere.
+    ///
+    /// - Returns: Milliseconds it took.
+    private func settle() throws -> UInt64 {
+        var last = inspect()
+        let settled = runUntil(atMost: Patience.settled, asking: 5_000) {
+            last = inspect()
+            return last.isFinished || !last.violations.isEmpty
+        }
+        if let violation = last.violations.first { throw Broken(text: violation) }
+        guard let settled else {
+            throw Broken(
+                text: "liveness: not settled: \(last.unfinished.prefix(8).joined(separator: "; "))")
+        }
+        try checkLimits()
+        return settled
+    }
+}

@@ -1,0 +1,132 @@
+import ChunkStore
+import ClusterView
+import Core
+
+/// Looks at all disks of a world at once, as nobody in it can: whether catalogues agree, whether
+/// every chunk that they name is where the map wants it, and whether nothing else is there.
+struct WorldInspection {
+    /// Never right, whatever is under way.
+    private(set) var violations: [String] = []
+    /// Not right yet; must go away by itself once all is mended.
+    private(set) var unfinished: [String] = []
+    /// Whether every chunk has all its copies, so that the loss of a disk loses nothing.
+    private(set) var isProtected = true
+
+    private var referenced: Set<ChunkID> = []
+    private var garbage: Set<ChunkID> = []
+
+    /// - Parameter isDeep: Every copy is read and its checksums compared.
+    init(_ nodes: [SimulatedNode], rangeCount: Int, isDeep: Bool = false) {
+        for number in 1...rangeCount {
+            do {
+                try inspect(RangeID(rawValue: UInt32(number)), nodes)
+            } catch {
+                violations.append("range \(number) can't be read: \(error)")
+            }
+        }
+        guard let state = Self.map(nodes) else {
+            unfinished.append("no gateway knows the map")
+            return
+        }
+        inspect(state)
+        inspectCopies(nodes, state, isDeep: isDeep)
+        isProtected = isFinished
+        if !garbage.isEmpty { unfinished.append("\(garbage.count) chunks wait for removal") }
+    }
+
+    var isFinished: Bool { unfinished.isEmpty && violations.isEmpty }
+
+    private static func map(_ nodes: [SimulatedNode]) -> ClusterState? {
+        nodes.compactMap { $0.process?.follower }.filter(\.isFresh).map(\.state)
+            .max { $0.revision < $1.revision }
+    }
+
+    // MARK: Catalogues
+
+    private mutating func inspect(_ range: RangeID, _ nodes: [SimulatedNode]) throws {
+        var byApplied: [Int64: (digest: UInt64, node: String)] = [:]
+        var newest: RangeContent?
+        for node in nodes where node.role == .coordinator && node.isUp {
+            let path = node.directory + "/catalogue/\(range).sqlite"
+            guard SimulatedNode.exists(path) else { continue }
+            let content = try RangeContent(path: path)
+            for problem in content.problems {
+                violations.append("\(node.name), \(range): \(problem)")
+            }
+            if let other = byApplied[content.applied], other.digest != content.digest {
+                violations.append(
+                    "\(range): \(other.node) and \(node.name) have applied the same "
+                        + "\(content.applied) entries and hold different rows")
+            }
+            byApplied[content.applied] = (content.digest, node.name)
+            if content.applied > newest?.applied ?? -1 { newest = content }
+        }
+        guard let newest else {
+            unfinished.append("nobody has a file of \(range)")
+            return
+        }
+        if byApplied.count > 1 { unfinished.append("\(range): not all have applied all entries") }
+        if newest.repairCount > 0 {
+            unfinished.append("\(range): \(newest.repairCount) copies wait for repair")
+        }
+        referenced.formUnion(newest.referenced)
+        garbage.formUnion(newest.garbage)
+    }
+
+    // MARK: Chunks
+
+    private mutating func inspect(_ state: ClusterState) {
+        let moving = state.partitions.count { !$0.next.isEmpty }
+        if moving > 0 { unfinished.append("\(moving) partitions move") }
+        let short = state.partitions.count { place in
+            place.nodes.count < state.replicationFactor
+                || place.nodes.contains { state.nodes[$0]?.isMember != true }
+        }
+        if short > 0 { unfinished.append("\(short) partitions lack a holder") }
+    }
+
+    private mutating func inspectCopies(
+        _ nodes: [SimulatedNode], _ state: ClusterState, isDeep: Bool
+    ) {
+        let stores = nodes.compactMap { node in
+            node.process?.storage?.openStore.map { (node.process?.identity.node, $0, node.name) }
+        }
+        var whole: [ChunkID: Int] = [:]
+        for (identity, store, name) in stores {
+            let wanted = referenced.filter { chunk in
+                identity.map { state[chunk.partition].nodes.contains($0) } ?? false
+            }
+            for chunk in referenced.sorted() {
+                switch Self.look(at: chunk, in: store, isDeep: isDeep) {
+                case .whole: whole[chunk, default: 0] += 1
+                case .none where wanted.contains(chunk):
+                    unfinished.append("\(name) lacks chunk \(chunk)")
+                case .damaged where wanted.contains(chunk):
+                    unfinished.append("\(name) has a damaged copy of chunk \(chunk)")
+                case .none, .damaged: break
+                }
+            }
+            let more = store.usage.chunkCount - wanted.count
+            if more > 0 { unfinished.append("\(name) holds \(more) chunks that nobody wants") }
+        }
+        if stores.count == nodes.count(where: { $0.role == .storage }) {
+            for chunk in referenced.sorted() where whole[chunk] == nil {
+                violations.append("chunk \(chunk) of an object is nowhere")
+            }
+        }
+    }
+
+    private enum Copy { case none, whole, damaged }
+
+    private static func look(at chunk: ChunkID, in store: ChunkStore, isDeep: Bool) -> Copy {
+        do {
+            let reader = try store.open(chunk)
+            if isDeep { _ = try reader.read(0..<reader.blockCount) }
+            return .whole
+        } catch ChunkStoreError.corrupt {
+            return .damaged
+        } catch {
+            return .none
+        }
+    }
+}

@@ -1,0 +1,65 @@
+import Core
+import Foundation
+import Gateway
+import Messages
+
+/// Who drains nodes and takes them back, through whatever gateway is up.
+///
+/// `@unchecked Sendable`: confined to the thread of its ``SimulatedTime``.
+final class WorldOperator: @unchecked Sendable {
+    private static let attemptsMax = 200
+    private static let attemptMilliseconds: UInt64 = 5_000
+
+    private let clocks: SimulatedClocks
+    private let nodes: [SimulatedNode]
+
+    init(_ time: SimulatedTime, _ nodes: [SimulatedNode]) {
+        clocks = SimulatedClocks(time)
+        self.nodes = nodes
+    }
+
+    private var gateways: [SimulatedProcess] {
+        nodes.filter { $0.role == .gateway }.compactMap(\.process)
+    }
+
+    /// Drains the node if there are enough others, as `dstnode drain` would.
+    func drain(_ node: SimulatedNode, copies: Int) async {
+        guard let identity = node.process?.identity.node,
+            let state = gateways.first?.follower?.state
+        else { return }
+        let others = state.nodes(of: .storage).filter { $0.isMember && $0.id != identity }
+        guard others.count >= copies else { return }
+        await set(identity, .draining)
+    }
+
+    /// Takes back all that drain.
+    func takeAllBack() async {
+        guard let state = gateways.first?.follower?.state else { return }
+        for node in state.nodes.values.sorted(by: { $0.id < $1.id })
+        where node.membership == .draining { await set(node.id, .member) }
+    }
+
+    private func set(_ node: NodeID, _ membership: ProtoMembership) async {
+        for _ in 0..<Self.attemptsMax {
+            if await propose(node, membership) { return }
+            try? await clocks.sleep(for: .milliseconds(500))
+        }
+    }
+
+    private func propose(_ node: NodeID, _ membership: ProtoMembership) async -> Bool {
+        guard let process = gateways.first, let catalogue = process.catalogue else { return false }
+        var random = Randomness.system
+        var command = ProtoSystemCommand()
+        command.id = Data(CommandID.random(using: &random).bytes)
+        command.timeMs = process.clocks.wall.milliseconds
+        command.setMembership.node = node.data
+        command.setMembership.membership = membership
+        let deadline = MonotonicTime(
+            milliseconds: process.clocks.monotonic.milliseconds + Self.attemptMilliseconds)
+        do {
+            return try await catalogue.propose(system: command, deadline: deadline).failure == .none
+        } catch {
+            return false
+        }
+    }
+}
