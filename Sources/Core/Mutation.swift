@@ -80,9 +80,9 @@ package enum Mutation: String, CaseIterable, Sendable {
 
     /// A copy that is here counts as good unread: a corrupt one is never replaced.
     case repairTrustsHeader = "repair-trusts-header"
-    /// What was pulled for a move under way is swept as stray: the new holder lacks chunks.
-    case strayIgnoresMoves = "stray-ignores-moves"
-    /// A partition that moves takes new chunks: the new holder may miss them.
+    /// All holders of a partition but its first take its chunks for strays: copies are dropped.
+    case strayDropsHeld = "stray-drops-held"
+    /// A partition that moves takes new chunks: its new holder misses them.
     case writeDuringMove = "write-during-move"
     /// The sweep asks one range for all: chunks that another range names are removed.
     case sweepAsksOneRange = "sweep-asks-one-range"
@@ -121,6 +121,8 @@ package enum Mutation: String, CaseIterable, Sendable {
     case repairForgetsFailure = "repair-forgets-failure"
     /// A silent node is never given up: its partitions are never re-protected.
     case neverGiveUp = "never-give-up"
+    /// The planner counts nodes that drain or are lost as holders: they keep their partitions.
+    case plannerCountsGone = "planner-counts-gone"
     /// A node that drains is let go while its last partitions still move: copies are missing.
     case drainIgnoresMoves = "drain-ignores-moves"
     /// Garbage leaves the queue though a holder did not confirm: that holder keeps it for good.
