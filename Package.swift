@@ -18,8 +18,14 @@ let instruments: [SwiftSetting] =
         ])
     ] : []
 
+/// Bugs that tests switch on by name (``Mutation``): in debug builds, and where the variable is set.
+let mutations: [SwiftSetting] =
+    Context.environment["DST_MUTATIONS"] == nil
+    ? [.define("DST_MUTATIONS", .when(configuration: .debug))] : [.define("DST_MUTATIONS")]
+
 let settings: [SwiftSetting] =
     [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")] + strict + instruments
+    + mutations
 
 func product(_ name: String, _ package: String) -> Target.Dependency {
     .product(name: name, package: package)

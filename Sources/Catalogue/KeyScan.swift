@@ -1,3 +1,5 @@
+import Core
+
 /// Byte strings in their order.
 enum ByteOrder {
     /// The least byte string above all that begin with `prefix`; `nil` where there is none (nothing
@@ -64,6 +66,9 @@ struct KeyScan {
         guard !after.isEmpty, !ByteOrder.isLess(after, prefix) else { return prefix }
         if let end = commonPrefixEnd(of: after), end == after.count {
             return ByteOrder.end(ofPrefix: after)
+        }
+        if Mutation.isOn(.listSkipsAtBorder) {
+            return ByteOrder.end(ofPrefix: after).map { $0 + [0] }
         }
         return after + [0]
     }

@@ -118,9 +118,12 @@ struct RangeChange {
     func refusal(
         _ precondition: ProtoPrecondition, _ old: OldHead?, missing: ProtoCatalogueFailure
     ) -> RangeResult? {
-        if precondition.ifNoneMatchAny, old != nil { return RangeResult(.preconditionFailed) }
+        if precondition.ifNoneMatchAny, old != nil, !Mutation.isOn(.skipIfNoneMatch) {
+            return RangeResult(.preconditionFailed)
+        }
         if precondition.ifMatch.isEmpty { return nil }
         guard let old else { return RangeResult(missing) }
+        if Mutation.isOn(.skipIfMatch) { return nil }
         return precondition.ifMatch == "*" || precondition.ifMatch == old.etag
             ? nil : RangeResult(.preconditionFailed)
     }
@@ -133,6 +136,10 @@ struct RangeChange {
         if let old {
             var garbage: [UInt8] = []
             try dropBody(of: old, into: &garbage)
+            if Mutation.isOn(.overwriteLeaksChunks) { garbage = [] }
+            if Mutation.isOn(.overwriteQueuesNewChunks) {
+                garbage = body.chunked.chunks.flatMap { Array($0.id) }
+            }
             try queueGarbage(chunks: garbage)
         }
         let bytes: [UInt8] = (try? body.serializedBytes()) ?? []
@@ -177,7 +184,7 @@ struct RangeChange {
     /// upload's parts are queued.
     private func dropBody(of old: OldHead, into garbage: inout [UInt8]) throws(SQLiteError) {
         writer.registers[.objectCount] -= 1
-        writer.registers[.objectBytes] -= old.size
+        writer.registers[.objectBytes] -= Mutation.isOn(.usageKeepsRemoved) ? 0 : old.size
         if old.kind != .inline {
             let body = try ProtoBody(stored: old, on: connection)
             switch body.kind {

@@ -28,6 +28,8 @@ struct RangeMachine: StoreMachine {
             return RangeResult(.invalidCommand, broken).bytes
         }
         switch try CommandLedger.find(time: command.timeMs, id: command.id, in: writer) {
+        case .applied where Mutation.isOn(.applyTwice):
+            return try perform(kind, time: command.timeMs, in: writer).bytes
         case .applied(let result): return RangeResult.repeated(result, of: kind, command).bytes
         case .forgotten:
             return RangeResult(.invalidCommand, "the command is older than the ledger").bytes

@@ -14,6 +14,7 @@ extension StoreFile {
             // Synced as a whole below.
             try copy.execute("PRAGMA synchronous = OFF")
             try source.copy(to: copy)
+            if Mutation.isOn(.snapshotOmitsBodies) { try? copy.execute("DELETE FROM bodies") }
             // One file, without a log beside it.
             try copy.execute("PRAGMA journal_mode = DELETE")
             applied = UInt64(bitPattern: try Registers.read(.applied, on: copy))

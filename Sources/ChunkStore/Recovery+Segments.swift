@@ -75,7 +75,9 @@ extension Recovery {
                     if let place = record.place, isHere(place) {
                         found[place.extent.segment]!.raise(place.extent.range.upperBound)
                     }
-                    if isNew { try apply(record, markOf) }
+                    if isNew, !Mutation.isOn(.recoveryForgetsDeletes) {
+                        try apply(record, markOf)
+                    }
                 })
         } catch RecoveryProblem.unknownVersion(let file, let version) {
             throw ChunkStoreError.unusable(

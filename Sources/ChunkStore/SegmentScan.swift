@@ -24,6 +24,7 @@ struct SegmentScan {
         var end = start
         while offset + ExtentHeader.fixedBytes <= size {
             guard let header = try header(at: offset) else {
+                if Mutation.isOn(.scanStopsAtHole) { break }
                 guard let next = try nextPlace(after: offset) else { break }
                 offset = next
                 continue

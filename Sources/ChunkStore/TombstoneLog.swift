@@ -69,7 +69,7 @@ struct TombstoneLog {
         var writer = RecordWriter(capacity: bytes)
         for record in records { record.append(to: &writer) }
         try file.write(writer.bytes, at: end.offset)
-        try file.sync()
+        if !Mutation.isOn(.tombstoneUnsynced) { try file.sync() }
         end.offset += bytes
         let newest = records.map(\.milliseconds).max() ?? 0
         files[files.count - 1].newest = max(files[files.count - 1].newest, newest)

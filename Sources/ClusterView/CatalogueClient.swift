@@ -125,7 +125,8 @@ package final class CatalogueClient: Sendable {
                 }
             }
         }
-        throw mayHaveRun ? .uncertain(reason) : .unavailable(reason)
+        let isUnknown = mayHaveRun && !Mutation.isOn(.unknownIsUnavailable)
+        throw isUnknown ? .uncertain(reason) : .unavailable(reason)
     }
 
     private func pause(

@@ -82,7 +82,10 @@ package struct ClusterState: Sendable {
 
     /// Partitions of which the node holds a copy, or will. Goes through all of them.
     package func partitionCount(of node: NodeID) -> Int {
-        partitions.count { $0.nodes.contains(node) || $0.next.contains(node) }
+        partitions.count {
+            $0.nodes.contains(node) && ($0.next.isEmpty || !Mutation.isOn(.drainIgnoresMoves))
+                || $0.next.contains(node)
+        }
     }
 
     /// ``partitionCount(of:)`` of every node that has any, in one pass.

@@ -108,6 +108,7 @@ final class BodyReader {
             reading.cluster.snapshot, chunk.partition,
             avoiding: reading.avoided.current(now: now), spread: chunk.low)
         guard let failed, failed.chunk == chunk else { return all }
+        if Mutation.isOn(.readOneCopy) { return [] }
         return all.filter { !failed.nodes.contains($0) }
     }
 

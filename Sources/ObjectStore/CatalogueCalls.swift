@@ -26,6 +26,10 @@ extension ObjectService {
         let result: ProtoRangeResult
         do {
             result = try await catalogue.propose(command, bucket: bucket, deadline: deadline)
+        } catch .uncertain where Mutation.isOn(.unknownIsDone) {
+            return ProtoRangeResult()
+        } catch .uncertain where Mutation.isOn(.retryWithNewID) {
+            return try await commit(kind, bucket: bucket, conditions: conditions)
         } catch {
             throw ObjectStoreError(error)
         }

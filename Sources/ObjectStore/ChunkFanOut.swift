@@ -151,6 +151,8 @@ final class ChunkFanOut: Sendable {
                 state.replicas[index].hasAnswered = true
                 switch reply {
                 case .acked: return handle(.acked(node), &state, now)
+                case .refused where Mutation.isOn(.refusalCountsAsCopy):
+                    return handle(.acked(node), &state, now)
                 case .refused(let status):
                     return fail(index, "refused: \(status)", &state, now)
                 case .lost(let why): return fail(index, why, &state, now)

@@ -54,7 +54,7 @@ struct ChunkSeries {
                 $0.id = id
                 $0.bytes = UInt32(previous.plainBytes)
             })
-        for node in lacking {
+        for node in lacking where !Mutation.isOn(.missingCopyForgotten) {
             missing.append(
                 .with {
                     $0.chunk = id

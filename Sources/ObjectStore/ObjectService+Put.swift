@@ -64,6 +64,7 @@ extension ObjectService {
         } catch .uncertain(let why) {
             // The object may be there, or come yet: its chunks must stay. If it never comes, they
             // are swept as chunks that no catalogue names.
+            if Mutation.isOn(.unknownIsDiscarded) { writer.discard(stored) }
             throw .uncertain(why)
         } catch .noSuchBucket {
             writer.discard(stored)

@@ -53,7 +53,8 @@ struct PartitionChoice: Hashable, Sendable {
         ) -> PartitionChoice? {
             let partition = snapshot.partitions[number]
             let factor = snapshot.replicationFactor
-            guard partition.next.isEmpty, partition.nodes.count > 0, factor > 0 else { return nil }
+            let isAtRest = partition.next.isEmpty || Mutation.isOn(.writeDuringMove)
+            guard isAtRest, partition.nodes.count > 0, factor > 0 else { return nil }
             let replicas = Array(partition.nodes.prefix(factor))
             let absent = replicas.filter { node in
                 guard let health = snapshot.health[node] else { return true }

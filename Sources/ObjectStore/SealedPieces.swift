@@ -53,6 +53,7 @@ struct SealedPieces {
             isGenuine = cipher.open(
                 sealed, nonce: nonce,
                 into: UnsafeMutableRawBufferPointer(rebasing: space[..<plainBytes]))
+            if Mutation.isOn(.serveUnchecked) { isGenuine = true }
             return isGenuine ? plainBytes : 0
         }
         return isGenuine

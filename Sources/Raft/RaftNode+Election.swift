@@ -110,11 +110,13 @@ extension RaftNode {
         _ request: RaftMessage.VoteRequest, from message: RaftMessage, now: UInt64
     ) -> Bool {
         // 3.6.1: whoever lacks a committed entry does not win.
-        guard request.last >= log.last else { return false }
+        guard request.last >= log.last || Mutation.isOn(.voteForShorterLog) else { return false }
         if !request.isForced, hearsLeader(now: now) { return false }
         if request.isPreVote, message.term > term { return true }
         // 3.4: one vote a term, first come, first served.
-        if let votedFor = hardState.votedFor { return votedFor == message.from }
+        if let votedFor = hardState.votedFor, !Mutation.isOn(.voteTwice) {
+            return votedFor == message.from
+        }
         return leader == nil
     }
 

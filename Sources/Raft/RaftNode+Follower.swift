@@ -26,7 +26,9 @@ extension RaftNode {
             answer(.matched(commit), to: node, stamp: request.stamp)
             return
         }
-        guard log.term(at: request.previous.index) == request.previous.term else {
+        let known = log.term(at: request.previous.index)
+        let isKnown = known != nil && Mutation.isOn(.acceptAnyPrevious)
+        guard known == request.previous.term || isKnown else {
             answer(
                 .rejected(previous: request.previous.index, hint: hint(for: request.previous)),
                 to: node, stamp: request.stamp)
@@ -64,6 +66,7 @@ extension RaftNode {
         for entry in entries {
             if entry.index <= log.last.index {
                 if log.term(at: entry.index) == entry.term { continue }
+                if Mutation.isOn(.keepConflictingSuffix) { continue }
                 cutOff(from: entry.index)
             }
             log.append(entry)

@@ -27,7 +27,9 @@ extension RaftNode {
 
     mutating func tickLeader(now: UInt64) {
         // Check-quorum (6.2): a leader that a partition cut off stops refusing better ones.
-        if now >= quorumAckedAt(now: now) + timeoutMilliseconds {
+        if now >= quorumAckedAt(now: now) + timeoutMilliseconds,
+            !Mutation.isOn(.leaseWithoutAnswers), !Mutation.isOn(.readWithoutRound)
+        {
             becomeFollower(term: term, leader: nil, now: now)
             return
         }
@@ -90,7 +92,8 @@ extension RaftNode {
             isHeartbeatWanted = false
             heartbeatDue = now + configuration.heartbeatMilliseconds
             for peer in progress where peer.node != id {
-                let commit = min(commit, peer.match)
+                let commit =
+                    Mutation.isOn(.heartbeatCommitsUnmatched) ? commit : min(commit, peer.match)
                 send(.heartbeat(.init(commit: commit, stamp: stamp(now: now))), to: peer.node)
             }
         }
@@ -260,7 +263,9 @@ extension RaftNode {
     /// 3.6.2: an entry is committed when a majority has it and it is of the leader's term; then
     /// all before it are.
     mutating func advanceCommit(now: UInt64) {
-        let reached = Quorum.reached(progress.lazy.filter(\.isVoter).map(\.match)) ?? .zero
+        let matches = progress.lazy.filter(\.isVoter).map(\.match)
+        let reached =
+            (Mutation.isOn(.commitByOne) ? matches.max() : Quorum.reached(matches)) ?? .zero
         guard reached > commit, reached >= termStart else { return }
         commit = reached
         concludeReads()

@@ -69,6 +69,9 @@ extension RaftNode {
             from: handedOut.next, through: min(commit, durable),
             bytesMax: configuration.commitBatchBytesMax - handedOutBytes)
         ready.committed = entries
+        if Mutation.isOn(.skipFirstAfterStart), handedOut == log.start.index, handedOut > .zero {
+            ready.committed[0].payload = .empty
+        }
         handedOut = handedOut + entries.count
         handedOutBytes += bytes
     }

@@ -45,6 +45,12 @@ struct LogRecovery {
                 try reader.record(at: offset, salt: salt)
             }
             guard let record else { break }
+            if isLast, Mutation.isOn(.loseLastLogRecord) {
+                let behind = try attempt { () throws(DiskError) in
+                    try reader.record(at: offset + record.bytes.count, salt: salt)
+                }
+                if behind == nil { break }
+            }
             try checkVersion(record, name: name)
             guard record.header.kind == RecordHeader.Kind.batch.rawValue else {
                 throw .corrupt(file: name, offset: end, what: "a head in the middle")

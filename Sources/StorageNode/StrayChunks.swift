@@ -46,7 +46,9 @@ struct StrayChunks: Sendable {
 
     private func isAway(_ partition: PartitionID, in map: ClusterState) -> Bool {
         let place = map[partition]
-        return !place.nodes.isEmpty && place.next.isEmpty && !place.nodes.contains(me)
+        let isHeld =
+            Mutation.isOn(.strayDropsHeld) ? place.nodes.first == me : place.nodes.contains(me)
+        return !place.nodes.isEmpty && place.next.isEmpty && !isHeld
     }
 
     private func clear(_ partition: PartitionID, holders map: ClusterState) async {
@@ -58,7 +60,7 @@ struct StrayChunks: Sendable {
         guard case .success(let chunks) = listed, !chunks.isEmpty else { return }
         // Each holder reads its copy, and fetches it from here if it is missing or bad: that a
         // chunk is listed there is no proof that it can be read.
-        for holder in map[partition].nodes {
+        for holder in map[partition].nodes where holder != me {
             guard await offer(chunks, to: holder) else { return }
         }
         // The map must still say so: nothing is dropped by an older one.

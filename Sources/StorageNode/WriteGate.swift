@@ -44,7 +44,8 @@ package final class WriteGate: Sendable {
         state.withLock { state in
             if state.isStopping { return .stopping }
             let place = state.map[partition]
-            guard place.next.isEmpty, place.nodes.contains(me) else {
+            let isAtRest = place.next.isEmpty || Mutation.isOn(.writeDuringMove)
+            guard isAtRest, place.nodes.contains(me) else {
                 return writerEpoch > state.map.epoch ? .behind : .refused
             }
             state.underWay[partition, default: 0] += 1

@@ -164,7 +164,8 @@ final class ApplyLane: Sendable {
         }
         precondition(results.count == items.count, "one result for each entry")
         inbox.post(.applied(range, .applied(last)))
-        for (item, result) in zip(items, results) { item.done?(.done(result)) }
+        let answers = Mutation.isOn(.swapAnswers) ? results.reversed() : results
+        for (item, result) in zip(items, answers) { item.done?(.done(result)) }
         observer.applied(range, index: last.index.rawValue)
     }
 

@@ -98,7 +98,7 @@ final class GroupRunner {
     private func apply(_ entries: [RaftEntry]) {
         let items = entries.map { entry in
             let pending = pending.removeValue(forKey: entry.index)
-            let isOurs = pending?.term == entry.term
+            let isOurs = pending?.term == entry.term || Mutation.isOn(.ackByIndex)
             if let pending, !isOurs { pending.done(.notLeader(node.leader)) }
             guard let pending, isOurs else { return ApplyLane.Item(entry: entry, done: nil) }
             let micros = (NIODeadline.now() - pending.begun).nanoseconds / 1_000
@@ -183,7 +183,8 @@ final class GroupRunner {
     private func failLostProposals(_ effects: inout HostEffects) {
         let isLeader = node.isLeader
         let term = node.term
-        guard !pending.isEmpty, !isLeader || pending.contains(where: { $0.value.term != term })
+        guard !pending.isEmpty, !isLeader || pending.contains(where: { $0.value.term != term }),
+            !Mutation.isOn(.ackByIndex)
         else { return }
         for (index, proposal) in pending where !isLeader || proposal.term != term {
             pending[index] = nil

@@ -72,6 +72,7 @@ package struct FormationCore: Equatable, Sendable {
             acceptedBy = [me.node]
             deadline = now + Self.proposalMilliseconds
         }
+        if Mutation.isOn(.formWithoutAll) { deadline = now + 10_000 }
     }
 
     /// Coordinators that this one reaches: told to others, who count on mutual sight.
@@ -128,6 +129,9 @@ package struct FormationCore: Equatable, Sendable {
             }
             record.phase = .accepted(proposal)
             return (true, [.persist(record)])
+        case .accepted where Mutation.isOn(.acceptSecondProposal):
+            record.phase = .accepted(proposal)
+            return (true, [.persist(record)])
         case .accepted(let held), .formed(let held): return (held.id == proposal.id, [])
         case .proposing: return (false, [])
         }
@@ -169,7 +173,8 @@ package struct FormationCore: Equatable, Sendable {
         let blank = peers.values.filter { $0.record.phase == .blank }
         guard blank.count == peers.count else { return [] }
         let candidates = (blank.map(\.member) + [me]).sorted { $0.node < $1.node }
-        guard candidates.count >= policy.expectedCount else { return [] }
+        guard candidates.count >= policy.expectedCount || Mutation.isOn(.formWithoutAll)
+        else { return [] }
         let members = Array(candidates.prefix(policy.expectedCount))
         guard members[0].node == me.node, seeEachOther(members) else { return [] }
         let proposal = FormationProposal(

@@ -55,7 +55,7 @@ struct GarbageWorker: Sendable {
             row.chunks.compactMap { ChunkID(bytes: $0) }.allSatisfy { chunk in
                 let now = holders(of: chunk.partition, in: after)
                 return now == holders(of: chunk.partition, in: before)
-                    && now.isDisjoint(with: failed)
+                    && (now.isDisjoint(with: failed) || Mutation.isOn(.garbageForgetsAbsent))
             }
         }
         let whole = done.filter { $0.upload.isEmpty || $0.isLastBatch }.map(\.row)

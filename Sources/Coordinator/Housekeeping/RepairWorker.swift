@@ -73,6 +73,7 @@ struct RepairWorker: Sendable {
                     settled.append(job.row)
                 }
             } catch {
+                if Mutation.isOn(.repairForgetsFailure) { settled.append(job.row) }
                 logger.debug(
                     "a missing copy could not be made yet",
                     metadata: [

@@ -193,7 +193,7 @@ actor NodeKeeper {
         liveness.tick(now: now)
         if liveness.version != before { changed.raise() }
         let state = mirror.state
-        guard state.repairDelayMilliseconds > 0 else { return }
+        guard state.repairDelayMilliseconds > 0, !Mutation.isOn(.neverGiveUp) else { return }
         for node in liveness.silent(for: UInt64(state.repairDelayMilliseconds), now: now) {
             guard let known = state.nodes[node],
                 known.membership == .member || known.membership == .draining

@@ -43,7 +43,9 @@ package struct PartitionPlanner: Sendable {
     ///   assignment, which costs nothing, covers all that start together.
     package func change(isSettled: Bool) -> ProtoChangePartitions? {
         guard state.replicationFactor > 0 else { return nil }
-        let candidates = state.nodes(of: .storage).filter { $0.isMember }
+        let candidates = state.nodes(of: .storage).filter {
+            $0.isMember || Mutation.isOn(.plannerCountsGone) && $0.membership != .left
+        }
         if isAssigned { return change(with: candidates) }
         let ready = candidates.filter { up.contains($0.id) }
         guard isSettled, ready.count >= state.replicationFactor else { return nil }
@@ -96,7 +98,7 @@ package struct PartitionPlanner: Sendable {
         let ready = zip(PartitionID.all, places).filter { partition, place in
             !place.next.isEmpty
                 && place.next.allSatisfy {
-                    place.nodes.contains($0)
+                    place.nodes.contains($0) || Mutation.isOn(.commitUnpulledMove)
                         || arrived.contains(Arrival(partition: partition, taker: $0))
                 }
         }
