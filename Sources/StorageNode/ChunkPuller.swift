@@ -31,8 +31,10 @@ package struct ChunkPuller: Sendable {
     enum Outcome: Equatable {
         /// It is here, or deleted for good.
         case settled
-        /// No source could give it.
+        /// Every source was asked, and none has a good copy.
         case failed
+        /// None gave it, and this one could not be asked: it may have a good copy.
+        case unreachable(NodeID)
         /// This node can't take it.
         case refused(ProtoChunkStatus, String)
     }
@@ -50,7 +52,7 @@ package struct ChunkPuller: Sendable {
         for chunk in chunks {
             switch await pull(chunk, from: sources) {
             case .settled: break
-            case .failed: reply.failed.append(chunk.data)
+            case .failed, .unreachable: reply.failed.append(chunk.data)
             case .refused(let status, let detail):
                 reply.status = status
                 reply.detail = detail
@@ -76,14 +78,16 @@ package struct ChunkPuller: Sendable {
         case .absent: break
         case .refused(let status, let detail): return .refused(status, detail)
         }
+        var unasked: NodeID?
         for source in sources {
             switch await copy(chunk, from: source, replacing: replaces) {
             case .settled: return .settled
             case .failed: continue
+            case .unreachable(let node): unasked = node
             case .refused(let status, let detail): return .refused(status, detail)
             }
         }
-        return .failed
+        return unasked.map { .unreachable($0) } ?? .failed
     }
 
     private enum Local {
@@ -125,7 +129,8 @@ package struct ChunkPuller: Sendable {
             case .done: break
             // The object is gone, and its chunks with it: nothing to copy any more.
             case .deleted: return .settled
-            default: return .failed
+            case .notFound, .corrupt, .invalid: return .failed
+            default: return .unreachable(source)
             }
             return try await write(chunk, head, stream, replacing: replacing)
         } catch let error as ChunkStoreError {
@@ -138,8 +143,14 @@ package struct ChunkPuller: Sendable {
             logger.debug(
                 "a chunk could not be copied",
                 metadata: ["chunk": "\(chunk)", "from": "\(source)", "error": "\(error)"])
-            return .failed
+            return Self.isOfTheCopy(error) ? .failed : .unreachable(source)
         }
+    }
+
+    /// Whether asking again would end the same way: the copy there is bad in its middle.
+    private static func isOfTheCopy(_ error: any Error) -> Bool {
+        if case WireError.remote(let failure) = error { return failure.code == .internalError }
+        return false
     }
 
     private func write(
@@ -205,6 +216,8 @@ package struct ChunkPuller: Sendable {
                 if reply.failed.count < StorageNodeLimits.failedNamesMax {
                     reply.failed.append(chunk.data)
                 }
+            case .unreachable(let node):
+                if !reply.unreachable.contains(node.data) { reply.unreachable.append(node.data) }
             case .refused(let status, let detail):
                 reply.status = status
                 reply.detail = detail

@@ -144,7 +144,9 @@ private final class ReadJob: Sendable {
     private func fail(_ error: ChunkStoreError, isBegun: Bool) {
         let status = ChunkStatus(error)
         if isBegun {
-            return call.fail(WireFailure(.internalError, "\(status.status): \(status.detail)"))
+            // A bad copy stays bad; whatever else it is may pass.
+            let code: WireFailure.Code = status.status == .corrupt ? .internalError : .unavailable
+            return call.fail(WireFailure(code, "\(status.status): \(status.detail)"))
         }
         call.startReply(
             ProtoReadChunkReply.with {

@@ -100,6 +100,17 @@ import Wire
         }
     }
 
+    @Test func `a holder that can't be asked is not one without a copy`() async throws {
+        try await withStore { store, _ in
+            var random = SeededRandom(seed: 3)
+            let chunk = ChunkID(
+                partition: PartitionID(rawValue: 7)!, born: clocks.wall, using: &random)
+            let away = NodeID(high: 0, low: 2)
+            let outcomes = try await puller(store).copyAll([chunk: [away]])
+            #expect(outcomes == [chunk: .unreachable(away)])
+        }
+    }
+
     @Test func `a full memory forgets the older half`() {
         let readBack = ReadBackChunks(clocks: clocks)
         let count = UInt64(StorageNodeLimits.readBackCountMax)

@@ -7,8 +7,9 @@ import Core
 /// - Voters: the largest odd number of coordinators that are members, at most ``votersMax``. Their
 ///   number shrinks only when an operator removes some.
 /// - A newcomer is a learner until it has caught up.
-/// - A lost voter is replaced first, removed after, and only while a majority of the voters is
-///   healthy both before and after the change. Otherwise nothing happens: an operator decides.
+/// - A lost voter goes once its replacement has caught up, and the replacement votes after that:
+///   at no moment does the group depend on a replacement that may be lost as well (decision 13).
+/// - Only while a majority of the voters is healthy. Otherwise nothing happens: an operator decides.
 package struct VoterPlan: Equatable, Sendable {
     package enum Health: Equatable, Sendable {
         case healthy
@@ -57,10 +58,8 @@ package struct VoterPlan: Equatable, Sendable {
         if let gone = lost.first, kept >= wantedCount { return .remove(gone) }
         guard kept < wantedCount else { return .none }
         let candidates = learners.keys.sorted().filter { health($0) == .healthy }
-        if let ready = candidates.first(where: { learners[$0] == true }),
-            (healthy.count + 1) * 2 > voters.count + 1
-        {
-            return .promote(ready)
+        if let ready = candidates.first(where: { learners[$0] == true }) {
+            return lost.first.map { .remove($0) } ?? .promote(ready)
         }
         if !candidates.isEmpty { return .none }
         let newcomer = coordinators.keys.sorted().first {
