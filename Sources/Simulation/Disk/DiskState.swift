@@ -11,6 +11,8 @@ struct DiskState {
     /// Every file that SQLite has open, and closed ones that have a name and unsynced changes.
     private(set) var files: [FileIdentity: TrackedFile] = [:]
     private var handles: [Int: Handle] = [:]
+    /// Of write-ahead logs' shared memory, where a connection holds any.
+    private var locks: [FileIdentity: SharedMemoryLocks] = [:]
     private var lastHandle = 0
     private var lastSequence = 0
     /// By directory.
@@ -38,7 +40,26 @@ struct DiskState {
     mutating func close(_ handle: Int) {
         guard let closed = handles.removeValue(forKey: handle) else { return }
         files[closed.identity]?.handleCount -= 1
+        unlock(closed.identity, handle)
         sweep()
+    }
+
+    // MARK: Locks
+
+    /// - Returns: A result code of SQLite; `nil` for a handle that is not tracked.
+    mutating func lock(_ handle: Int, _ range: Range<Int>, flags: Int32) -> Int32? {
+        guard let identity = handles[handle]?.identity else { return nil }
+        return locks[identity, default: SharedMemoryLocks()]
+            .change(range, flags: flags, by: handle)
+    }
+
+    private mutating func unlock(_ identity: FileIdentity, _ handle: Int) {
+        locks[identity]?.release(handle)
+        if locks[identity]?.isFree == true { locks[identity] = nil }
+    }
+
+    mutating func unlockAll(_ handle: Int) {
+        if let identity = handles[handle]?.identity { unlock(identity, handle) }
     }
 
     /// Forgets files that are over. Few are closed and not over, so few are looked at closely.

@@ -50,6 +50,13 @@ extension ShimFile {
             return lower.pointee.pMethods.pointee.xShmMap(lower, page, pageBytes, extends, result)
         }
         table.xShmLock = { file, first, count, flags in
+            let handle = ShimFile.handle(of: file!)
+            let range = Int(first)..<Int(first) + Int(count)
+            if let code = SimulatedFiles.state.withLock({
+                $0.lock(handle, range, flags: flags)
+            }) {
+                return code
+            }
             let lower = ShimFile.lower(of: file!)
             return lower.pointee.pMethods.pointee.xShmLock(lower, first, count, flags)
         }
@@ -58,6 +65,8 @@ extension ShimFile {
             lower.pointee.pMethods.pointee.xShmBarrier(lower)
         }
         table.xShmUnmap = { file, deletes in
+            let handle = ShimFile.handle(of: file!)
+            SimulatedFiles.state.withLock { $0.unlockAll(handle) }
             let lower = ShimFile.lower(of: file!)
             return lower.pointee.pMethods.pointee.xShmUnmap(lower, deletes)
         }

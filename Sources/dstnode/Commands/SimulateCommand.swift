@@ -6,8 +6,17 @@ import Simulation
 struct SimulateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate", abstract: "Try the cores in simulated bad weather.",
-        subcommands: [SimulateClusterCommand.self, Raft.self],
+        subcommands: subcommands,
         defaultSubcommand: SimulateClusterCommand.self)
+
+    private static var subcommands: [any ParsableCommand.Type] {
+        let always: [any ParsableCommand.Type] = [SimulateClusterCommand.self, Raft.self]
+        #if DST_MUTATIONS
+            return always + [SimulateMutationsCommand.self]
+        #else
+            return always
+        #endif
+    }
 
     struct Raft: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
