@@ -48,12 +48,3 @@ import Core
         }
     }
 #endif
-
-extension Mutation {
-    /// Scenarios that make it matter, the best first.
-    package var scenarios: [String] {
-        switch self {
-        default: ["mixed", "leaders", "power", "rot", "full", "drain", "lost-disk"]
-        }
-    }
-}

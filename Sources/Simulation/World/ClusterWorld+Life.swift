@@ -112,7 +112,9 @@ extension ClusterWorld {
             last = inspect()
             return last.isFinished || !last.violations.isEmpty
         }
-        if let violation = last.violations.first { throw Broken(text: violation) }
+        // Every copy is read; one that rots unnoticed stays as it is until somebody reads it.
+        let violations = last.violations + inspect(isDeep: true).violations
+        if let violation = violations.first { throw Broken(text: violation) }
         guard let settled else {
             throw Broken(
                 text: "liveness: not settled: \(last.unfinished.prefix(8).joined(separator: "; "))")

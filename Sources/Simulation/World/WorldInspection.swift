@@ -28,7 +28,7 @@ struct WorldInspection {
             unfinished.append("no gateway knows the map")
             return
         }
-        inspect(state)
+        inspect(state, running: nodes)
         inspectCopies(nodes, state, isDeep: isDeep)
         isProtected = isFinished
         if !garbage.isEmpty { unfinished.append("\(garbage.count) chunks wait for removal") }
@@ -75,12 +75,16 @@ struct WorldInspection {
 
     // MARK: Chunks
 
-    private mutating func inspect(_ state: ClusterState) {
+    private mutating func inspect(_ state: ClusterState, running nodes: [SimulatedNode]) {
+        // A replaced node is in the map until its silence is noticed.
+        let running = Set(nodes.compactMap { $0.process?.identity.node })
         let moving = state.partitions.count { !$0.next.isEmpty }
         if moving > 0 { unfinished.append("\(moving) partitions move") }
         let short = state.partitions.count { place in
             place.nodes.count < state.replicationFactor
-                || place.nodes.contains { state.nodes[$0]?.isMember != true }
+                || place.nodes.contains {
+                    state.nodes[$0]?.isMember != true || !running.contains($0)
+                }
         }
         if short > 0 { unfinished.append("\(short) partitions lack a holder") }
     }
@@ -91,14 +95,19 @@ struct WorldInspection {
         let stores = nodes.compactMap { node in
             node.process?.storage?.openStore.map { (node.process?.identity.node, $0, node.name) }
         }
-        var whole: [ChunkID: Int] = [:]
+        var whole: [ChunkID: (bytes: [UInt8], name: String)] = [:]
         for (identity, store, name) in stores {
             let wanted = referenced.filter { chunk in
                 identity.map { state[chunk.partition].nodes.contains($0) } ?? false
             }
             for chunk in referenced.sorted() {
                 switch Self.look(at: chunk, in: store, isDeep: isDeep) {
-                case .whole: whole[chunk, default: 0] += 1
+                case .whole(let bytes):
+                    if let other = whole[chunk], other.bytes != bytes {
+                        violations.append(
+                            "\(other.name) and \(name) give different bytes for chunk \(chunk)")
+                    }
+                    whole[chunk] = (bytes, name)
                 case .none where wanted.contains(chunk):
                     unfinished.append("\(name) lacks chunk \(chunk)")
                 case .damaged where wanted.contains(chunk):
@@ -116,13 +125,16 @@ struct WorldInspection {
         }
     }
 
-    private enum Copy { case none, whole, damaged }
+    private enum Copy {
+        case none, damaged
+        /// With its bytes, where they were read.
+        case whole([UInt8])
+    }
 
     private static func look(at chunk: ChunkID, in store: ChunkStore, isDeep: Bool) -> Copy {
         do {
             let reader = try store.open(chunk)
-            if isDeep { _ = try reader.read(0..<reader.blockCount) }
-            return .whole
+            return .whole(isDeep ? try reader.read(0..<reader.blockCount) : [])
         } catch ChunkStoreError.corrupt {
             return .damaged
         } catch {
