@@ -50,8 +50,8 @@ final class WorldTrouble: @unchecked Sendable {
         time.slowDisks = [:]
         note("all is mended")
         for node in nodes {
-            if node.chunkDisk.with({ $0.failsSyncs }) { crash(node, losesPower: false) }
             node.chunkDisk.heal()
+            if node.process?.storage?.problem != nil { crash(node, losesPower: false) }
             if !node.isUp { start(node) }
         }
         Task { await self.administrator.takeAllBack() }
@@ -148,9 +148,10 @@ final class WorldTrouble: @unchecked Sendable {
             note(disaster)
             node.chunkDisk.with { $0.failsSyncs = true }
             later(down) {
-                guard node.isUp, node.chunkDisk.with({ $0.failsSyncs }) else { return }
-                self.crash(node, losesPower: false)
                 node.chunkDisk.heal()
+                // Whoever lost a sync does not go on: an operator restarts it.
+                guard node.isUp, node.process?.storage?.problem != nil else { return }
+                self.crash(node, losesPower: false)
                 self.start(node)
             }
         case .rot(let name, let pages, let seed):
