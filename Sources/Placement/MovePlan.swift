@@ -31,6 +31,9 @@ package struct MoveLimits: Sendable {
 /// A partition with too few living copies goes before one that is merely in the wrong place. A move
 /// under way is left alone unless a node it goes to is gone. The plan only ever copies first: the
 /// caller commits a move when all of its `next` hold everything.
+///
+/// A lost holder stays in the list until another node has taken its place: it may come back with
+/// its copy, and while nodes are few that copy may be the last one (decision 14).
 package struct MovePlan: Equatable, Sendable {
     package struct Step: Equatable, Sendable {
         package let partition: PartitionID
@@ -56,10 +59,12 @@ package struct MovePlan: Equatable, Sendable {
     ///   - places: The map, by partition.
     ///   - target: Of ``Layout/target(current:nodes:replicas:)``, as long as `places`.
     ///   - living: Nodes whose copies count: members and draining nodes, not the lost and the left.
+    ///   - lost: Nodes that were given up for their silence: their copies don't count, and may be
+    ///     there.
     ///   - replicas: Copies wanted.
     package init(
-        places: [PartitionPlace], target: [[NodeID]], living: Set<NodeID>, replicas: Int,
-        limits: MoveLimits
+        places: [PartitionPlace], target: [[NodeID]], living: Set<NodeID>,
+        lost: Set<NodeID> = [], replicas: Int, limits: MoveLimits
     ) {
         precondition(places.count == target.count)
         var receives: [NodeID: Int] = [:]
@@ -67,9 +72,11 @@ package struct MovePlan: Equatable, Sendable {
         var candidates: [(copies: Int, step: Step)] = []
         for (number, place) in places.enumerated() {
             guard let partition = PartitionID(rawValue: UInt16(number)) else { break }
-            let step = Step(partition: partition, nodes: target[number])
+            let step = Step(
+                partition: partition,
+                nodes: Self.keeping(lost, of: place.nodes, in: target[number], upTo: replicas))
             if !place.next.isEmpty {
-                if place.next.contains(where: { !living.contains($0) }) {
+                if place.next.contains(where: { Self.isGone($0, from: place, living, lost) }) {
                     cancel.append(partition)
                 } else {
                     moveCount += 1
@@ -111,6 +118,22 @@ package struct MovePlan: Equatable, Sendable {
                 begin.append(step)
             }
         }
+    }
+
+    /// The target with lost holders at its end, as far as there are places for them.
+    private static func keeping(
+        _ lost: Set<NodeID>, of holders: [NodeID], in target: [NodeID], upTo replicas: Int
+    ) -> [NodeID] {
+        let room = max(0, min(replicas, holders.count) - target.count)
+        return target + holders.filter { lost.contains($0) && !target.contains($0) }.prefix(room)
+    }
+
+    /// Whether a move that goes on to the node can't end: it has nothing to take, or was removed.
+    private static func isGone(
+        _ node: NodeID, from place: PartitionPlace, _ living: Set<NodeID>, _ lost: Set<NodeID>
+    ) -> Bool {
+        if living.contains(node) { return false }
+        return !(place.nodes.contains(node) && lost.contains(node))
     }
 
     /// Nothing to do now.

@@ -17,7 +17,7 @@ struct MovePlanTests {
     ) -> MovePlan {
         MovePlan(
             places: places, target: target, living: Set([a, b, c, d, e]).subtracting(lost),
-            replicas: 3, limits: MoveLimits(movesMax: movesMax, receivesPerNodeMax: receivesMax))
+            lost: lost, replicas: 3, limits: MoveLimits(movesMax: movesMax, receivesPerNodeMax: receivesMax))
     }
 
     private func step(_ number: UInt16, _ nodes: [NodeID]) -> MovePlan.Step {
@@ -69,8 +69,24 @@ struct MovePlanTests {
         let draining = plan([PartitionPlace(nodes: [a, b, c])], [[a, b]])
         #expect(draining.begin.isEmpty)
         #expect(draining.waitingCount == 1)
-        let lost = plan([PartitionPlace(nodes: [a, b, c])], [[a, b]], lost: [c])
-        #expect(lost.begin == [step(0, [a, b])])
+    }
+
+    /// Found by `simulate cluster --scenario lost-disk --seed 1`: the map shrank to one holder
+    /// while others were cut off, and forgot them; that one's disk was lost, and with it the way to
+    /// copies that were there all the time.
+    @Test func `a lost holder is not forgotten for want of nodes`() {
+        #expect(plan([PartitionPlace(nodes: [a, b, c])], [[a, b]], lost: [c]).isEmpty)
+        #expect(plan([PartitionPlace(nodes: [a, b, c])], [[a]], lost: [b, c]).isEmpty)
+        // Whoever is there takes a copy all the same.
+        let one = plan([PartitionPlace(nodes: [a, b, c])], [[a, d]], lost: [b, c])
+        #expect(one.begin == [step(0, [a, d, b])])
+        let all = plan([PartitionPlace(nodes: [a, b, c])], [[a, d, e]], lost: [b, c])
+        #expect(all.begin == [step(0, [a, d, e])])
+    }
+
+    @Test func `a holder that is lost while the partition moves does not stop the move`() {
+        let places = [PartitionPlace(nodes: [a, b, c], next: [a, b, d])]
+        #expect(plan(places, [[b, d]], lost: [a]).isEmpty)
     }
 
     @Test func `a changed order needs no copying`() {

@@ -24,6 +24,8 @@ package struct PartitionPlanner: Sendable {
     private let places: [PartitionPlace]
     /// Nodes whose copies count.
     private let living: Set<NodeID>
+    /// Nodes that were given up, not removed: their copies may come back with them.
+    private let lost: Set<NodeID>
 
     package init(state: ClusterState, up: Set<NodeID>) {
         self.state = state
@@ -32,6 +34,7 @@ package struct PartitionPlanner: Sendable {
         living = Set(
             state.nodes(of: .storage)
                 .filter { $0.membership == .member || $0.membership == .draining }.map(\.id))
+        lost = Set(state.nodes(of: .storage).filter { $0.membership == .lost }.map(\.id))
     }
 
     /// Whether every partition has holders: until then no object can be stored.
@@ -59,7 +62,7 @@ package struct PartitionPlanner: Sendable {
                 LayoutNode(id: $0.id, zone: $0.zone, capacityBytes: $0.capacityBytes)
             }, replicas: state.replicationFactor)
         let plan = MovePlan(
-            places: places, target: target, living: living,
+            places: places, target: target, living: living, lost: lost,
             replicas: state.replicationFactor,
             limits: MoveLimits(
                 movesMax: CoordinatorLimits.movesMax,

@@ -80,13 +80,22 @@ struct WorldInspection {
         let running = Set(nodes.compactMap { $0.process?.identity.node })
         let moving = state.partitions.count { !$0.next.isEmpty }
         if moving > 0 { unfinished.append("\(moving) partitions move") }
-        let short = state.partitions.count { place in
+        let short = state.partitions.filter { place in
             place.nodes.count < state.replicationFactor
                 || place.nodes.contains {
                     state.nodes[$0]?.isMember != true || !running.contains($0)
                 }
         }
-        if short > 0 { unfinished.append("\(short) partitions lack a holder") }
+        guard let example = short.first else { return }
+        let holders = example.nodes.map { node in
+            let known = state.nodes[node]
+            let membership = known.map { "\($0.membership)" } ?? "unknown"
+            return "\(known?.label ?? "\(node)") \(membership)"
+                + (running.contains(node) ? "" : ", gone")
+        }
+        unfinished.append(
+            "\(short.count) partitions lack a holder, such as "
+                + "[\(holders.joined(separator: "; "))]")
     }
 
     private mutating func inspectCopies(
