@@ -1,4 +1,5 @@
 import Core
+import Simulation
 
 @testable import ChunkStore
 

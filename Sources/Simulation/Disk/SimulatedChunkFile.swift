@@ -10,7 +10,14 @@ package final class SimulatedChunkFile: ChunkFile {
         self.number = number
     }
 
-    package func size() -> Int { disk.with { $0.contents[number]!.size } }
+    package func size() -> Int { disk.with { content(in: $0).size } }
+
+    /// Empty where the disk was: its process is dead.
+    private func content(
+        in state: SimulatedChunkDisk.State
+    ) -> SimulatedChunkDisk.Content {
+        state.contents[number] ?? SimulatedChunkDisk.Content()
+    }
 
     package func write(_ pieces: [UnsafeRawBufferPointer], at offset: Int) throws(DiskError) {
         try disk.change("write \(number) at \(offset)") { state throws(DiskError) in
@@ -49,7 +56,7 @@ package final class SimulatedChunkFile: ChunkFile {
 
     private func copy(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
         disk.with { state in
-            let content = state.contents[number]!
+            let content = content(in: state)
             let end = min(offset + buffer.count, content.size)
             guard offset < end else { return 0 }
             let size = SimulatedChunkDisk.pageBytes
@@ -119,7 +126,7 @@ package final class SimulatedChunkFile: ChunkFile {
 
     package func nextData(from offset: Int) -> Int? {
         disk.with { state in
-            let content = state.contents[number]!
+            let content = content(in: state)
             let first = offset / SimulatedChunkDisk.pageBytes
             let count = (content.size + SimulatedChunkDisk.pageBytes - 1) / SimulatedChunkDisk.pageBytes
             guard first < count else { return nil }

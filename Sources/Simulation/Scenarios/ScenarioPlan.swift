@@ -75,7 +75,7 @@ struct ScenarioPlan {
         case .mend: return .mend
         case .clockJump:
             return .clockJump(
-                any(using: &random), milliseconds: .random(in: -600_000...600_000, using: &random))
+                any(using: &random), milliseconds: .random(in: -240_000...240_000, using: &random))
         case .slowDisk:
             return .slowDisk(
                 any([.coordinator, .storage], using: &random),

@@ -77,8 +77,12 @@ package final class ClusterWorld: @unchecked Sendable {
         }
     }
 
+    /// What tasks of the world still hold when it ends is never freed, for they never go on: so
+    /// what is large is emptied.
     package func end() {
-        for node in nodes { time.perform { node.process?.end() } }
+        for node in nodes { time.perform { node.end() } }
+        time.clear()
+        nodes = []
         try? FileManager.default.removeItem(atPath: home)
     }
 
@@ -127,7 +131,8 @@ package final class ClusterWorld: @unchecked Sendable {
     }
 
     func inspect(isDeep: Bool = false) -> WorldInspection {
-        WorldInspection(nodes, rangeCount: settings.rangeCount, isDeep: isDeep)
+        WorldInspection(
+            nodes, rangeCount: settings.rangeCount, rotten: watch.rotten, isDeep: isDeep)
     }
 
     /// Runs a question in the world until it is answered.

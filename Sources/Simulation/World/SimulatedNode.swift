@@ -108,10 +108,19 @@ final class SimulatedNode: @unchecked Sendable {
         try? FileManager.default.removeItem(atPath: before)
     }
 
+    /// The world ends.
+    func end() {
+        process?.end()
+        process = nil
+        logDisk = SimulatedDisk()
+        chunkDisk.with { $0 = SimulatedChunkDisk.State() }
+    }
+
     private func end(
         _ process: SimulatedProcess, _ deadDisk: SimulatedChunkDisk, losesPower: Bool
     ) {
-        deadDisk.with { $0.operationsLeft = 0 }
+        // Its zombies find nothing, and hold no memory.
+        deadDisk.with { $0 = SimulatedChunkDisk.State(operationsLeft: 0) }
         process.end()
         network.silence(address, name, resets: !losesPower)
     }

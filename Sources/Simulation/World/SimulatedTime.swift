@@ -83,6 +83,12 @@ package final class SimulatedTime: @unchecked Sendable {
         }
     }
 
+    /// Forgets all that is planned: nothing happens any more.
+    func clear() {
+        planned = EventQueue()
+        ready = []
+    }
+
     /// Does something in the world from outside, without time passing: what starts tasks must be
     /// here.
     package func perform<Value>(_ body: () throws -> Value) rethrows -> Value {

@@ -12,11 +12,17 @@ struct WorldInspection {
     /// Whether every chunk has all its copies, so that the loss of a disk loses nothing.
     private(set) var isProtected = false
 
+    private let rotten: Set<String>
     private var referenced: Set<ChunkID> = []
     private var garbage: Set<ChunkID> = []
 
-    /// - Parameter isDeep: Every copy is read and its checksums compared.
-    init(_ nodes: [SimulatedNode], rangeCount: Int, isDeep: Bool = false) {
+    /// - Parameters:
+    ///   - rotten: Nodes whose copies need not be there or whole.
+    ///   - isDeep: Every copy is read and its checksums compared.
+    init(
+        _ nodes: [SimulatedNode], rangeCount: Int, rotten: Set<String> = [], isDeep: Bool = false
+    ) {
+        self.rotten = rotten
         for number in 1...rangeCount {
             do {
                 try inspect(RangeID(rawValue: UInt32(number)), nodes)
@@ -109,6 +115,7 @@ struct WorldInspection {
             let wanted = referenced.filter { chunk in
                 identity.map { state[chunk.partition].nodes.contains($0) } ?? false
             }
+            let isRotten = rotten.contains(name)
             for chunk in referenced.sorted() {
                 switch Self.look(at: chunk, in: store, isDeep: isDeep) {
                 case .whole(let bytes):
@@ -117,14 +124,15 @@ struct WorldInspection {
                             "\(other.name) and \(name) give different bytes for chunk \(chunk)")
                     }
                     whole[chunk] = (bytes, name)
-                case .none where wanted.contains(chunk):
-                    unfinished.append("\(name) lacks chunk \(chunk)")
+                case .none where isRotten, .damaged where isRotten: break
+                case .none(let reason) where wanted.contains(chunk):
+                    unfinished.append("\(name) lacks chunk \(chunk): \(reason)")
                 case .damaged where wanted.contains(chunk):
                     unfinished.append("\(name) has a damaged copy of chunk \(chunk)")
                 case .none, .damaged: break
                 }
             }
-            let more = store.usage.chunkCount - wanted.count
+            let more = isRotten ? 0 : store.usage.chunkCount - wanted.count
             if more > 0 { unfinished.append("\(name) holds \(more) chunks that nobody wants") }
         }
         if stores.count == nodes.count(where: { $0.role == .storage }) {
@@ -135,7 +143,8 @@ struct WorldInspection {
     }
 
     private enum Copy {
-        case none, damaged
+        case damaged
+        case none(String)
         /// With its bytes, where they were read.
         case whole([UInt8])
     }
@@ -147,7 +156,7 @@ struct WorldInspection {
         } catch ChunkStoreError.corrupt {
             return .damaged
         } catch {
-            return .none
+            return .none("\(error)")
         }
     }
 }

@@ -51,6 +51,7 @@ final class WorldTrouble: @unchecked Sendable {
         note("all is mended")
         for node in nodes {
             node.chunkDisk.heal()
+            node.process?.clocks.wallOffset = 0
             if node.process?.storage?.problem != nil { crash(node, losesPower: false) }
             if !node.isUp { start(node) }
         }
@@ -158,6 +159,7 @@ final class WorldTrouble: @unchecked Sendable {
             guard let node = node(name) else { return }
             note(disaster)
             var random = SeededRandom(seed: seed)
+            node.watch.rotten.insert(name)
             node.chunkDisk.rot(pages: pages, using: &random)
         default: failure = "nobody knows how to let it happen: \(disaster)"
         }
