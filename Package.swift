@@ -18,7 +18,7 @@ let instruments: [SwiftSetting] =
         ])
     ] : []
 
-/// Bugs that tests switch on by name (``Mutation``): in debug builds, and where the variable is set.
+/// Bugs that tests switch on by name (``Mutation``): in debug builds, and where this is set.
 let mutations: [SwiftSetting] =
     Context.environment["DST_MUTATIONS"] == nil
     ? [.define("DST_MUTATIONS", .when(configuration: .debug))] : [.define("DST_MUTATIONS")]

@@ -139,7 +139,9 @@ final class ChunkFanOut: Sendable {
 
     private func answered(_ index: Int, _ reply: ChunkWriteReply) {
         let now = clocks.monotonic
-        let node = state.withLock { $0.replicas[index].node }
+        // A copy that was given up is no loss, and no fault of its node.
+        let (node, isCancelled) = state.withLock { ($0.replicas[index].node, $0.isCancelled) }
+        if isCancelled { return }
         switch reply {
         case .lost, .refused(.full), .refused(.stopping), .refused(.diskFailed):
             avoided.note(node, now: now)
@@ -147,7 +149,9 @@ final class ChunkFanOut: Sendable {
         }
         perform(
             state.withLock { state in
-                guard !state.replicas[index].hasAnswered else { return Effects() }
+                guard !state.replicas[index].hasAnswered, !state.isCancelled else {
+                    return Effects()
+                }
                 state.replicas[index].hasAnswered = true
                 switch reply {
                 case .acked: return handle(.acked(node), &state, now)

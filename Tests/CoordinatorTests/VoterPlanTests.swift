@@ -64,7 +64,8 @@ import Testing
             plan(voters: [1, 2], learners: [4: true], healthy: [1, 2, 5], lost: [3, 4])
                 == .remove(node(4)))
         #expect(plan(voters: [1, 2], healthy: [1, 2, 5], lost: [3, 4]) == .addLearner(node(5)))
-        #expect(plan(voters: [1, 2, 4], healthy: [1, 2, 5], lost: [3, 4]) == .addLearner(node(5)))
+        #expect(
+            plan(voters: [1, 2, 4], healthy: [1, 2, 5], lost: [3, 4]) == .addLearner(node(5)))
     }
 
     @Test func `without a replacement a lost voter of three stays`() {

@@ -17,7 +17,8 @@ struct MovePlanTests {
     ) -> MovePlan {
         MovePlan(
             places: places, target: target, living: Set([a, b, c, d, e]).subtracting(lost),
-            lost: lost, replicas: 3, limits: MoveLimits(movesMax: movesMax, receivesPerNodeMax: receivesMax))
+            lost: lost, replicas: 3,
+            limits: MoveLimits(movesMax: movesMax, receivesPerNodeMax: receivesMax))
     }
 
     private func step(_ number: UInt16, _ nodes: [NodeID]) -> MovePlan.Step {

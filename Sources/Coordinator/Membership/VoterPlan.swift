@@ -9,7 +9,8 @@ import Core
 /// - A newcomer is a learner until it has caught up.
 /// - A lost voter goes once its replacement has caught up, and the replacement votes after that:
 ///   at no moment does the group depend on a replacement that may be lost as well (decision 13).
-/// - Only while a majority of the voters is healthy. Otherwise nothing happens: an operator decides.
+/// - Only while a majority of the voters is healthy. Otherwise nothing happens: an operator
+///   decides.
 package struct VoterPlan: Equatable, Sendable {
     package enum Health: Equatable, Sendable {
         case healthy

@@ -31,7 +31,8 @@ package final class SimulatedChunkFile: ChunkFile {
     }
 
     private static func put(
-        _ bytes: UnsafeRawBufferPointer, at offset: Int, in content: inout SimulatedChunkDisk.Content
+        _ bytes: UnsafeRawBufferPointer, at offset: Int,
+        in content: inout SimulatedChunkDisk.Content
     ) {
         let size = SimulatedChunkDisk.pageBytes
         var done = 0
@@ -128,7 +129,8 @@ package final class SimulatedChunkFile: ChunkFile {
         disk.with { state in
             let content = content(in: state)
             let first = offset / SimulatedChunkDisk.pageBytes
-            let count = (content.size + SimulatedChunkDisk.pageBytes - 1) / SimulatedChunkDisk.pageBytes
+            let count =
+                (content.size + SimulatedChunkDisk.pageBytes - 1) / SimulatedChunkDisk.pageBytes
             guard first < count else { return nil }
             return (first..<count).first { content.pages[$0] != nil }
                 .map { max(offset, $0 * SimulatedChunkDisk.pageBytes) }

@@ -93,7 +93,8 @@ extension Scenario {
             "calm", "nothing goes wrong: what is wrong here is wrong everywhere", []
         ) { $0.lateOneIn = nil },
         Scenario(
-            "quiet", "a long time in which little happens: timers, sweeps, certificates", [(.kill, 1)]
+            "quiet", "a long time in which little happens: timers, sweeps, certificates",
+            [(.kill, 1)]
         ) {
             $0.lateOneIn = nil
             $0.pauses = 60_000...300_000

@@ -10,8 +10,8 @@ final class ClusterWatch: @unchecked Sendable {
     private(set) var violation: String?
     private var cluster: (id: ClusterID, node: String)?
     private var leaders: [RangeID: [UInt64: String]] = [:]
-    /// Nodes whose copies may be damaged, or gone since: rot is noticed by whoever reads, and a copy
-    /// that is damaged where a node starts is dropped without anybody's knowing.
+    /// Nodes whose copies may be damaged, or gone since: rot is noticed by whoever reads, and a
+    /// copy that is damaged where a node starts is dropped without anybody's knowing.
     var rotten: Set<String> = []
     /// Changes of leadership that were seen.
     private(set) var electionCount = 0

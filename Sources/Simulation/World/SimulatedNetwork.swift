@@ -190,7 +190,8 @@ private final class Connection: @unchecked Sendable {
         if network.isCut(from: end(fromClient).name, to: end(!fromClient).name) {
             return hold(sent, fromClient: fromClient)
         }
-        let arrival = max(time.now + network.delay(from: end(fromClient).name), lastArrival[fromClient] ?? 0)
+        let arrival = max(
+            time.now + network.delay(from: end(fromClient).name), lastArrival[fromClient] ?? 0)
         lastArrival[fromClient] = arrival
         // Both keep the connection alive until the last piece is there.
         time.after(arrival - time.now) { self.arrive(sent, fromClient: fromClient) }

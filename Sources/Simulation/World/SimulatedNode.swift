@@ -125,4 +125,3 @@ final class SimulatedNode: @unchecked Sendable {
         network.silence(address, name, resets: !losesPower)
     }
 }
-

@@ -71,6 +71,8 @@ struct BenchRunner: Sendable {
         for future in futures { tallies.append(try await future.get()) }
         let elapsed = began.duration(to: clock.now)
         watcher.cancel()
+        // What it asks the loops must be answered before somebody shuts them down.
+        _ = await watcher.result
         Terminal.endProgress()
         return BenchResult(
             phase: phase, tallies: tallies,
