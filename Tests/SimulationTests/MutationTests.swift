@@ -3,30 +3,25 @@ import Simulation
 import Testing
 
 #if DST_MUTATIONS
-    /// Bugs that are built in must be noticed: the net is as good as what it catches.
-    ///
-    /// Each is looked for where it was found before; `dstnode simulate mutations` of a build with
-    /// `DST_MUTATIONS` counts worlds from the first seed on, see docs/TESTING.md.
+    /// Bugs that are built in must be noticed: the net is as good as what it catches. Here are
+    /// those that a calm world notices; `dstnode simulate mutations --known`, which `scripts/test`
+    /// runs in an optimized build, looks for all.
     @Suite(.serialized) struct MutationTests {
-        struct Case: Sendable, CustomTestStringConvertible {
-            var mutation: Mutation
-            var scenario: String
-            var seed: UInt64 = 0
-            /// Worlds from there on that are played at most.
-            var worlds = 4
+        static let calm = KnownMutation.all.filter { $0.scenario == "calm" }.map(\.mutation)
 
-            var testDescription: String { mutation.rawValue }
+        @Test(arguments: Self.calm)
+        func `a bug that is built in is noticed`(mutation: Mutation) throws {
+            let known = try #require(KnownMutation.all.first { $0.mutation == mutation })
+            #expect(try known.hunt() != nil, "\(mutation): \(mutation.promise)")
         }
 
-        @Test(arguments: Self.cases)
-        func `a bug that is built in is noticed`(_ known: Case) throws {
-            let hunt = MutationHunt(known.mutation, scenarios: [known.scenario])
-            let found = try hunt.run(from: known.seed, worlds: known.worlds)
-            #expect(found != nil, "\(known.mutation): \(known.mutation.promise)")
+        @Test func `no bug is built in where none was asked for`() {
+            #expect(Mutation.allCases.allSatisfy { !Mutation.isOn($0) })
         }
 
         @Test func `enough bugs are known`() {
-            #expect(Set(Self.cases.map(\.mutation)).count >= 25)
+            #expect(Set(KnownMutation.all.map(\.mutation)).count >= 25)
+            #expect(KnownMutation.all.allSatisfy { Scenario.named($0.scenario) != nil })
         }
     }
 #endif

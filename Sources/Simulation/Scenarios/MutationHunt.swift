@@ -11,7 +11,8 @@ import Core
             package var text: String
 
             package var description: String {
-                "\(worlds) worlds, \(scenario) \(seed): \(text.prefix(160))"
+                "\(worlds) worlds, \(scenario) \(seed): "
+                    + "\(text.split(separator: "\n").first?.prefix(160) ?? "")"
             }
         }
 

@@ -116,6 +116,7 @@ extension ClusterWorld {
         let violations = last.violations + inspect(isDeep: true).violations
         if let violation = violations.first { throw Broken(text: violation) }
         guard let settled else {
+            last = inspect(isDeep: true)
             throw Broken(
                 text: "liveness: not settled: \(last.unfinished.prefix(8).joined(separator: "; "))")
         }

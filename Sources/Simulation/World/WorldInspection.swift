@@ -133,13 +133,31 @@ struct WorldInspection {
                 }
             }
             let more = isRotten ? 0 : store.usage.chunkCount - wanted.count
-            if more > 0 { unfinished.append("\(name) holds \(more) chunks that nobody wants") }
+            if more > 0 {
+                let which = isDeep ? ": \(describe(unwantedIn: store, wanted))" : ""
+                unfinished.append("\(name) holds \(more) chunks that nobody wants\(which)")
+            }
         }
         if stores.count == nodes.count(where: { $0.role == .storage }) {
             for chunk in referenced.sorted() where whole[chunk] == nil {
                 violations.append("chunk \(chunk) of an object is nowhere")
             }
         }
+    }
+
+    /// The first few, and what the catalogues say of them.
+    private func describe(unwantedIn store: ChunkStore, _ wanted: Set<ChunkID>) -> String {
+        var found: [String] = []
+        for partition in PartitionID.all where found.count < 4 {
+            let listed = try? store.list(partition, limit: 1_000).chunks
+            for chunk in listed ?? [] where !wanted.contains(chunk) {
+                let isUsed = referenced.contains(chunk)
+                found.append(
+                    "\(chunk) (\(isUsed ? "of an object" : garbage.contains(chunk) ? "queued" : "unnamed"))"
+                )
+            }
+        }
+        return found.isEmpty ? "none that it lists" : found.joined(separator: ", ")
     }
 
     private enum Copy {

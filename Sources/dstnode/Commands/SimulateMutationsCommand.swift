@@ -10,6 +10,8 @@
             commandName: "mutations",
             abstract: "Build each known bug in and count the worlds until it is noticed.")
 
+        @Flag(help: "Look for each bug that is known to be noticed where it was noticed before.")
+        var known = false
         @Option(help: "Only these bugs.")
         var mutation: [String] = []
         @Option(help: "Worlds for each bug at most.")
@@ -30,6 +32,7 @@
 
         func run() throws {
             try DeterministicProcess.ensure()
+            if known { return try huntKnown() }
             let wanted = mutation.compactMap { Mutation(rawValue: $0) }
             var missed = 0
             for mutation in wanted.isEmpty ? Mutation.allCases : wanted {
@@ -42,6 +45,22 @@
                 Terminal.say("\(mutation.rawValue): \(found?.description ?? "not noticed")")
             }
             if missed > 0 { throw ExitCode(1) }
+        }
+
+        private func huntKnown() throws {
+            var missed: [String] = []
+            for known in KnownMutation.all {
+                Terminal.progress(known.mutation.rawValue)
+                let found = try known.hunt()
+                Terminal.endProgress()
+                if found == nil { missed.append(known.mutation.rawValue) }
+                Terminal.say(
+                    "\(known.mutation.rawValue): \(found?.description ?? "not noticed")")
+            }
+            guard missed.isEmpty else {
+                Terminal.complain("error: not noticed: \(missed.joined(separator: ", "))")
+                throw ExitCode(1)
+            }
         }
     }
 #endif
