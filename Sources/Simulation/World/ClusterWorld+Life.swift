@@ -9,8 +9,9 @@ extension ClusterWorld {
         static let ready: UInt64 = 60_000
         static let healed: UInt64 = 90_000
         static let clients: UInt64 = 120_000
-        /// Repair delay, moves, grace of garbage, two rounds of the sweep.
-        static let settled: UInt64 = 600_000
+        /// Repair delay, moves, grace of garbage, two rounds of the sweep; a node that holds no
+        /// partition any more looks for what is left of 4,096 of them in eleven minutes.
+        static let settled: UInt64 = 1_200_000
     }
 
     /// - Parameter plan: What goes wrong.

@@ -8,6 +8,7 @@ import Messages
 /// `@unchecked Sendable`: confined to the thread of its ``SimulatedTime``.
 final class WorldOperator: @unchecked Sendable {
     private static let attemptsMax = 200
+    private static let looksMax = 10
     private static let attemptMilliseconds: UInt64 = 5_000
 
     private let clocks: SimulatedClocks
@@ -32,11 +33,15 @@ final class WorldOperator: @unchecked Sendable {
         await set(identity, .draining)
     }
 
-    /// Takes back all that drain.
+    /// Takes back all that drain; looks again for a while, for a gateway may know of it late.
     func takeAllBack() async {
-        guard let state = gateways.first?.follower?.state else { return }
-        for node in state.nodes.values.sorted(by: { $0.id < $1.id })
-        where node.membership == .draining { await set(node.id, .member) }
+        for _ in 0..<Self.looksMax {
+            let states = gateways.compactMap(\.follower).filter(\.isFresh).map(\.state)
+            let newest = states.max { $0.revision < $1.revision }
+            for node in (newest?.nodes.values.sorted { $0.id < $1.id }) ?? []
+            where node.membership == .draining { await set(node.id, .member) }
+            try? await clocks.sleep(for: .seconds(3))
+        }
     }
 
     private func set(_ node: NodeID, _ membership: ProtoMembership) async {
