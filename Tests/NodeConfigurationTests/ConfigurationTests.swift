@@ -187,6 +187,7 @@ private enum JoinTokenText {
     @Test func `variables of the scripts and of others are none of our business`() async throws {
         let environment = [
             "DST_HOME": "/x", "DST_CAPACITY": "1GB", "DST_STRICT": "1", "NODE_OPTIONS": "x",
+            "DST_CLUSTER_SEEDS": "9", "DST_CLUSTER_SECONDS": "9", "DST_MUTATIONS": "1",
             "DSTORAGE_IMAGE": "x",
         ]
         #expect(try await problems(environment: coordinator.merging(environment) { $1 }).isEmpty)
