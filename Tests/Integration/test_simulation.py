@@ -19,7 +19,7 @@ class Simulation(unittest.TestCase):
         """a seed plays the same world each time, to the last line that a node logs"""
         first, second = (self.simulate("--seed", 3, "--seconds", 20, "--verbose") for _ in range(2))
         self.assertEqual(first.returncode, 0, first.stderr)
-        self.assertIn("seed 3: ready", first.stdout)
+        self.assertIn("seed 3, power: ready", first.stdout)
         self.assertEqual(first.stdout, second.stdout)
         lines = first.stderr.splitlines()
         self.assertGreater(len(lines), 30)
@@ -38,9 +38,24 @@ class Simulation(unittest.TestCase):
         }
         self.assertEqual(len(fingerprints), 2)
 
+    def test_scenarios_are_listed_and_chosen(self):
+        """scenarios are listed, and played without the disasters that are left out"""
+        names = [line.split(":")[0] for line in self.simulate("--list").stdout.splitlines()]
+        self.assertIn("lost-disk", names)
+        played = self.simulate("--scenario", "power", "--seconds", 5, "--only", "none")
+        self.assertEqual(played.returncode, 0, played.stderr)
+        self.assertIn("seed 0, power: ready", played.stdout)
+        self.assertIn(" 0 disasters,", played.stdout)
+
     def test_bad_arguments_are_refused(self):
-        """no seeds, or more than there are"""
-        for arguments in (("--seeds", 0), ("--seed", 2**64 - 1, "--seeds", 2), ("--seconds", -1)):
+        """no seeds, or more than there are; no such scenario, no such disaster"""
+        for arguments in (
+            ("--seeds", 0),
+            ("--seed", 2**64 - 1, "--seeds", 2),
+            ("--seconds", -1),
+            ("--scenario", "bliss"),
+            ("--only", "1,x"),
+        ):
             self.assertNotEqual(self.simulate(*arguments).returncode, 0, arguments)
 
 
