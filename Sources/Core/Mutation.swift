@@ -129,17 +129,6 @@ package enum Mutation: String, CaseIterable, Sendable {
     case garbageForgetsAbsent = "garbage-forgets-absent"
 }
 
-extension Mutation {
-    /// Whether this build has any of them.
-    package static var isCompiledIn: Bool {
-        #if DST_MUTATIONS
-            return true
-        #else
-            return false
-        #endif
-    }
-}
-
 #if DST_MUTATIONS
     extension Mutation {
         private static let all = allCases

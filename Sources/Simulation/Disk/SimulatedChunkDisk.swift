@@ -32,7 +32,6 @@ package final class SimulatedChunkDisk: ChunkDisk {
         package var freeBytes = SimulatedChunkDisk.freeBytes
         package var failsSyncs = false
         package var failsPunches = false
-        package var failsReads = false
         /// One in so many reads is not cached; 0: none.
         package var uncachedOneIn = 0
         var cachedReadCount = 0
@@ -174,6 +173,9 @@ package final class SimulatedChunkDisk: ChunkDisk {
 
     // MARK: Faults
 
+    /// For a dead process: nothing is there, nothing can be changed, and no memory is held.
+    package func unplug() { with { $0 = State(operationsLeft: 0) } }
+
     /// Nothing more can be written or made until ``heal()``.
     package func fill() {
         with { state in
@@ -188,7 +190,6 @@ package final class SimulatedChunkDisk: ChunkDisk {
             state.freeBytes = Self.freeBytes
             state.isWriteFull = false
             state.failsSyncs = false
-            state.failsReads = false
         }
     }
 

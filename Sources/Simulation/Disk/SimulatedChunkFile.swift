@@ -48,14 +48,7 @@ package final class SimulatedChunkFile: ChunkFile {
         content.size = max(content.size, offset + bytes.count)
     }
 
-    package func read(
-        into buffer: UnsafeMutableRawBufferPointer, at offset: Int
-    ) throws(DiskError) -> Int {
-        if disk.with({ $0.failsReads }) { throw .failed("EIO") }
-        return copy(into: buffer, at: offset)
-    }
-
-    private func copy(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
+    package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
         disk.with { state in
             let content = content(in: state)
             let end = min(offset + buffer.count, content.size)
@@ -83,7 +76,7 @@ package final class SimulatedChunkFile: ChunkFile {
             state.cachedReadCount += 1
             return state.cachedReadCount % state.uncachedOneIn != 0
         }
-        return isCached && copy(into: buffer, at: offset) == buffer.count
+        return isCached && read(into: buffer, at: offset) == buffer.count
     }
 
     package func sync() throws(DiskError) {

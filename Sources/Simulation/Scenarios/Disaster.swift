@@ -2,7 +2,7 @@
 /// can be played again with some of its disasters left out.
 package struct Disaster: Sendable, CustomStringConvertible {
     /// What a scenario names and weighs.
-    package enum Sort: String, CaseIterable, Sendable {
+    package enum Sort: Sendable {
         case kill, powerCut, everything, cut, mend, clockJump, slowDisk, slowNode, fullDisk
         case failingDisk, rot, wipe, wipeCoordinator, replaceNext, drain
     }
@@ -27,7 +27,7 @@ package struct Disaster: Sendable, CustomStringConvertible {
         case rot(String, pages: Int, seed: UInt64)
         /// The machine is replaced by one with an empty disk.
         case wipe(String, down: UInt64)
-        /// The next storage node in turn is replaced, if the cluster says that all is safe.
+        /// The next storage node in turn is replaced, if every chunk has all its copies.
         case replaceNext(down: UInt64)
         /// An operator drains the node, and takes it back later.
         case drain(String, lasts: UInt64)

@@ -1,7 +1,8 @@
 import Core
 
 #if DST_MUTATIONS
-    /// Builds a bug in and plays worlds until one of them notices.
+    /// Builds a bug in and plays worlds until one of them notices. That world is then played
+    /// without the bug as well: it must be well, or it has noticed something else.
     package struct MutationHunt {
         package struct Found: CustomStringConvertible {
             /// Worlds that were played, this one included.
@@ -27,25 +28,34 @@ import Core
 
         /// - Parameter worlds: At most so many are played, the scenarios in turn.
         /// - Returns: `nil`: nobody noticed.
-        /// - Throws: Why a world could not be played.
+        /// - Throws: Why a world could not be played; ``WorldViolation`` of a world that is not
+        ///   well without the bug either, and so shows nothing.
         package func run(
             from first: UInt64, worlds: Int, progress: (String) -> Void = { _ in }
         ) throws -> Found? {
-            Mutation.activate(mutation)
-            defer { Mutation.activate(nil) }
             for number in 0..<worlds {
                 let scenario = scenarios[number % scenarios.count]
                 let seed = first + UInt64(number / scenarios.count)
                 progress("\(scenario.name) \(seed)")
-                do {
-                    _ = try WorldTrial(seed: seed, scenario).play()
-                } catch let violation as WorldViolation {
-                    return Found(
-                        worlds: number + 1, scenario: scenario.name, seed: seed,
-                        text: violation.text)
-                }
+                let trial = WorldTrial(seed: seed, scenario)
+                guard let violation = try playWithBug(trial) else { continue }
+                _ = try trial.play()
+                return Found(
+                    worlds: number + 1, scenario: scenario.name, seed: seed,
+                    text: violation.text)
             }
             return nil
+        }
+
+        private func playWithBug(_ trial: WorldTrial) throws -> WorldViolation? {
+            Mutation.activate(mutation)
+            defer { Mutation.activate(nil) }
+            do {
+                _ = try trial.play()
+                return nil
+            } catch let violation as WorldViolation {
+                return violation
+            }
         }
     }
 #endif

@@ -13,14 +13,15 @@ package struct Scenario: Sendable {
     package var downs: ClosedRange<UInt64> = 1_000...20_000
     package var coordinatorsDownMax = 1
     package var storageDownMax = 1
-    /// Pieces on the network that are late, one in so many; drawn; empty for none.
+    /// Pieces on the network that are late, one in so many; drawn, in half of the worlds; `nil` for
+    /// none.
     package var lateOneIn: ClosedRange<Int>? = 20...500
     /// Nodes begin their life with trouble already there, so that forming is part of it.
     package var troublesFormation = false
     /// Seconds of trouble.
     package var seconds: UInt64 = 60
     package var clients = ClientSettings()
-    /// Two versions of the node protocol and the catalogue at once.
+    /// The cluster's size and timers.
     package var settings = ClusterWorld.Settings()
 
     /// What clients do.

@@ -13,8 +13,6 @@ final class ClusterWatch: @unchecked Sendable {
     /// Nodes whose copies may be damaged, or gone since: rot is noticed by whoever reads, and a
     /// copy that is damaged where a node starts is dropped without anybody's knowing.
     var rotten: Set<String> = []
-    /// Changes of leadership that were seen.
-    private(set) var electionCount = 0
 
     func joined(_ id: ClusterID, _ node: String) {
         guard let cluster else {
@@ -27,7 +25,6 @@ final class ClusterWatch: @unchecked Sendable {
     }
 
     func leads(_ range: RangeID, term: UInt64, _ node: String) {
-        electionCount += 1
         if let other = leaders[range]?[term], other != node {
             note("\(other) and \(node) both led \(range) in term \(term)")
         }

@@ -98,7 +98,12 @@ extension ClusterWorld {
         guard answer({ await clients.readAll() }) != nil else {
             throw Broken(text: "liveness: reading everything hangs")
         }
-        let violations = try LinearizabilityChecker().check(clients.history).map { "\($0)" }
+        let violations: [String]
+        do {
+            violations = try LinearizabilityChecker().check(clients.history).map { "\($0)" }
+        } catch {
+            throw Broken(text: "no verdict: \(error)")
+        }
         if let problem = (clients.problems + violations).first { throw Broken(text: problem) }
         if let failed = clients.lastFailure { throw Broken(text: "liveness: \(failed)") }
         try checkLimits()
@@ -113,15 +118,14 @@ extension ClusterWorld {
             last = inspect()
             return last.isFinished || !last.violations.isEmpty
         }
-        // Every copy is read; one that rots unnoticed stays as it is until somebody reads it.
-        let violations = last.violations + inspect(isDeep: true).violations
-        if let violation = violations.first { throw Broken(text: violation) }
+        try checkLimits()
+        // Now every copy is read as well.
+        last = inspect(isDeep: true)
+        if let violation = last.violations.first { throw Broken(text: violation) }
         guard let settled else {
-            last = inspect(isDeep: true)
             throw Broken(
                 text: "liveness: not settled: \(last.unfinished.prefix(8).joined(separator: "; "))")
         }
-        try checkLimits()
         return settled
     }
 }

@@ -57,11 +57,6 @@ final class SimulatedNetwork: @unchecked Sendable {
 
     func cut(from: String, to: String) { cuts.insert("\(from)>\(to)") }
 
-    func cutBoth(_ one: String, _ other: String) {
-        cut(from: one, to: other)
-        cut(from: other, to: one)
-    }
-
     /// All links are whole again; what they held back arrives.
     func mend() {
         cuts = []

@@ -113,14 +113,13 @@ final class SimulatedNode: @unchecked Sendable {
         process?.end()
         process = nil
         logDisk = SimulatedDisk()
-        chunkDisk.with { $0 = SimulatedChunkDisk.State() }
+        chunkDisk.unplug()
     }
 
     private func end(
         _ process: SimulatedProcess, _ deadDisk: SimulatedChunkDisk, losesPower: Bool
     ) {
-        // Its zombies find nothing, and hold no memory.
-        deadDisk.with { $0 = SimulatedChunkDisk.State(operationsLeft: 0) }
+        deadDisk.unplug()
         process.end()
         network.silence(address, name, resets: !losesPower)
     }

@@ -1,4 +1,3 @@
-import Catalogue
 import ChunkStore
 import ClusterView
 import Coordinator
@@ -9,7 +8,6 @@ import Logging
 import Messages
 import NIOCore
 import ObjectStore
-import Raft
 import RaftLog
 import StorageNode
 import Wire
@@ -54,25 +52,8 @@ extension SimulatedProcess {
     private static func raft(
         _ me: NodeID, _ directory: String, _ proposal: FormationProposal, _ disk: ProcessDisk
     ) throws -> RaftHost.Configuration {
-        let path = directory + "/catalogue"
-        try FileManager.default.createDirectory(
-            atPath: path, withIntermediateDirectories: true)
-        let first =
-            proposal.includes(me) ? Membership(voters: proposal.members.map(\.node)) : nil
-        var groups = [
-            RaftHost.Configuration.Group(range: .system, firstMembership: first) {
-                try SystemStore.open(path: path + "/system.sqlite")
-            }
-        ]
-        for number in 1...proposal.settings.rangeCount {
-            let range = RangeID(rawValue: UInt32(number))
-            groups.append(
-                RaftHost.Configuration.Group(range: range, firstMembership: first) {
-                    try RangeStore.open(path: path + "/\(range).sqlite", range: range)
-                })
-        }
-        var configuration = RaftHost.Configuration(
-            me: me, directory: directory, groups: groups, seed: Randomness.system.next())
+        var configuration = try RaftHost.Configuration(
+            me: me, directory: directory, proposal: proposal, seed: Randomness.system.next())
         configuration.logDisk = disk
         configuration.segmentBytes = 1 << 20
         configuration.checkpoints.bytes = 256 << 10

@@ -1,4 +1,3 @@
-import Catalogue
 import ClusterView
 import Coordinator
 import Core
@@ -8,7 +7,6 @@ import Logging
 import Messages
 import NIOCore
 import ObjectStore
-import Raft
 import RaftLog
 import StorageNode
 import Wire

@@ -56,17 +56,21 @@ struct SimulateClusterCommand: ParsableCommand {
         try DeterministicProcess.ensure()
         let begun = ContinuousClock.now
         var simulated: UInt64 = 0
+        var played: UInt64 = 0
         for seed in seed..<seed + seeds {
             let elapsed = ContinuousClock.now - begun
             if let atMost, elapsed > .seconds(atMost) { break }
             simulated += try live(seed).simulatedSeconds
+            played += 1
             let speed = Int(Double(simulated) / ((ContinuousClock.now - begun) / .seconds(1)))
             Terminal.progress("seed \(seed); \(speed) simulated seconds in a second")
         }
         Terminal.endProgress()
         let speed = Int(Double(simulated) / ((ContinuousClock.now - begun) / .seconds(1)))
         // Not among the results: they are the same each time.
-        Terminal.complain("speed: \(simulated) simulated seconds, \(speed) in a second")
+        Terminal.complain(
+            "played \(played) of \(seeds) seeds: \(simulated) simulated seconds, \(speed) a second"
+        )
     }
 
     private func live(_ seed: UInt64) throws -> WorldReport {

@@ -1,11 +1,9 @@
-import Catalogue
 import Coordinator
 import Core
 import Foundation
 import Logging
 import NIOCore
 import NodeConfiguration
-import Raft
 
 /// Puts a coordinator together.
 enum CoordinatorAssembly {
@@ -76,29 +74,10 @@ enum CoordinatorAssembly {
     private static func openConsensus(
         _ base: NodeBase, _ proposal: FormationProposal, _ observer: any ConsensusObserver
     ) async throws -> any RunningConsensus {
-        let me = base.directory.identity.node
-        let path = base.directory.path(of: "catalogue")
-        try FileManager.default.createDirectory(
-            atPath: path, withIntermediateDirectories: true)
-        // Who is no founder waits until the leaders make it a member.
-        let first =
-            proposal.includes(me) ? Membership(voters: proposal.members.map(\.node)) : nil
-        var groups = [
-            RaftHost.Configuration.Group(range: .system, firstMembership: first) {
-                try SystemStore.open(path: path + "/system.sqlite")
-            }
-        ]
-        for number in 1...max(1, proposal.settings.rangeCount) {
-            let range = RangeID(rawValue: UInt32(number))
-            groups.append(
-                RaftHost.Configuration.Group(range: range, firstMembership: first) {
-                    try RangeStore.open(path: path + "/\(range).sqlite", range: range)
-                })
-        }
         let host = try await RaftHost.open(
             RaftHost.Configuration(
-                me: me, directory: base.directory.path, groups: groups,
-                seed: UInt64.random(in: .min ... .max)),
+                me: base.directory.identity.node, directory: base.directory.path,
+                proposal: proposal, seed: UInt64.random(in: .min ... .max)),
             transport: WireRaftTransport(base.pool), clocks: base.clocks,
             eventLoop: base.group.next(), observer: observer, logger: base.logger)
         base.metrics.add { samples(host.metrics) }
