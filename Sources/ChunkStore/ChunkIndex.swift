@@ -131,6 +131,31 @@ final class ChunkIndex: Sendable {
         }
     }
 
+    /// Partitions with chunks that are stored: a seek each.
+    func partitions() throws -> Set<PartitionID> {
+        try pool.unsafeRead { db in
+            let statement = try db.cachedStatement(
+                sql: """
+                    SELECT high FROM chunks WHERE high >= ? AND segment > 0
+                    ORDER BY high, low LIMIT 1
+                    """)
+            var found: Set<PartitionID> = []
+            var next: UInt64 = 0
+            while true {
+                statement.setUncheckedArguments([Self.signed(next)])
+                let cursor = try Row.fetchCursor(statement)
+                let high = try withExtendedLifetime(cursor) {
+                    try cursor.next().map { Self.unsigned($0[0]) }
+                }
+                guard let high else { return found }
+                let partition = ChunkID(high: high, low: 0).partition
+                found.insert(partition)
+                guard Int(partition.rawValue) + 1 < PartitionID.count else { return found }
+                next = UInt64(partition.rawValue + 1) << 52
+            }
+        }
+    }
+
     /// Live chunks, bytes of extents and the end of the last one by segment; also of segments that
     /// are gone.
     func usage() throws -> [UInt32: (count: Int, bytes: Int, end: Int)] {

@@ -238,6 +238,17 @@ package final class ChunkStore: Sendable {
         return (Array(sorted.prefix(limit)), isTruncated)
     }
 
+    /// Partitions of which chunks are stored here, in order: all of them, and such as may have
+    /// lost their last one a moment ago. One look into the index for each. Blocks.
+    package func partitions() throws(ChunkStoreError) -> [PartitionID] {
+        let recent = state.withLock { $0.recent.partitions }
+        do {
+            return try index.partitions().union(recent).sorted()
+        } catch {
+            throw indexFailed(error)
+        }
+    }
+
     // MARK: Close
 
     /// Refuses new work, ends what has begun, brings the index up to date. Idempotent.

@@ -42,9 +42,22 @@ struct RecentChanges: Sendable {
 
     /// What is known of a partition, after `after`.
     func entries(in partition: PartitionID, after: ChunkID?) -> [ChunkID: ChunkEntry] {
-        frozen.merging(active) { _, newer in newer }.filter { chunk, _ in
+        func isWanted(_ chunk: ChunkID) -> Bool {
             chunk.partition == partition && (after.map { chunk > $0 } ?? true)
         }
+        return frozen.filter { isWanted($0.key) }
+            .merging(active.filter { isWanted($0.key) }) { _, newer in newer }
+    }
+
+    /// Partitions that have gained a chunk.
+    var partitions: Set<PartitionID> {
+        var found: Set<PartitionID> = []
+        for changes in [frozen, active] {
+            for (chunk, entry) in changes where entry.location != nil {
+                found.insert(chunk.partition)
+            }
+        }
+        return found
     }
 }
 

@@ -54,7 +54,11 @@ struct ChunkSweep: Sendable {
             fence = min(fence, try await questions.unnamed([], in: range).fence)
         }
         var batch: [ChunkID] = []
-        for partition in PartitionID.all {
+        let store = self.store
+        let partitions = try await store.onReadThread { () throws(ChunkStoreError) in
+            try store.partitions()
+        }.get()
+        for (number, partition) in partitions.enumerated() {
             var after: ChunkID?
             repeat {
                 let page = try await page(partition, after: after, bornBefore: fence)
@@ -67,7 +71,7 @@ struct ChunkSweep: Sendable {
                     try await clocks.sleep(for: StorageNodeLimits.sweepBatchPause)
                 }
             } while after != nil
-            if Int(partition.rawValue) % StorageNodeLimits.sweepPartitions == 0 {
+            if number % StorageNodeLimits.sweepPartitions == 0 {
                 try await clocks.sleep(for: StorageNodeLimits.sweepPartitionsPause)
             }
         }

@@ -27,8 +27,6 @@ package enum StorageNodeLimits {
     static let strayPause = Duration.seconds(10)
     /// Strays that a holder is asked to read at once: at most 128 MiB within ``copyDeadline``.
     static let straysPerOffer = 16
-    /// Partitions looked through for strays in one round.
-    static let strayPartitionsPerRound = 64
     /// Chunks that a sweep asks about at once, and the pause after each question: 2,000 a second,
     /// so that the ranges' leaders hardly notice.
     package static let sweepBatch = 1_000

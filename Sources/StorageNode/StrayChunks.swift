@@ -22,7 +22,7 @@ struct StrayChunks: Sendable {
     /// Goes on until cancelled.
     func run() async throws {
         var awaySince: [PartitionID: UInt64] = [:]
-        var cursor = 0
+        var waitingCount = 0
         while !Task.isCancelled {
             try await clocks.sleep(for: StorageNodeLimits.strayPause)
             let map = gate.map
@@ -35,13 +35,36 @@ struct StrayChunks: Sendable {
                     awaySince[partition] = nil
                 }
             }
-            let due = awaySince.filter { now - $0.value >= graceMilliseconds }.keys.sorted()
-            guard !due.isEmpty else { continue }
-            for offset in 0..<min(due.count, StorageNodeLimits.strayPartitionsPerRound) {
-                await clear(due[(cursor + offset) % due.count], holders: map)
+            guard awaySince.values.contains(where: { now - $0 >= graceMilliseconds }) else {
+                continue
             }
-            cursor = (cursor + StorageNodeLimits.strayPartitionsPerRound) % max(due.count, 1)
+            var left = 0
+            for partition in try await occupied() {
+                guard let since = awaySince[partition], now - since >= graceMilliseconds else {
+                    continue
+                }
+                if await !clear(partition) { left += 1 }
+            }
+            if left != waitingCount { note(left) }
+            waitingCount = left
         }
+    }
+
+    /// Partitions that have chunks here; none where the store can't say, which it logs.
+    private func occupied() async throws -> [PartitionID] {
+        let store = self.store
+        let found = await store.onReadThread { () throws(ChunkStoreError) in
+            try store.partitions()
+        }
+        try Task.checkCancellation()
+        return (try? found.get()) ?? []
+    }
+
+    private func note(_ waitingCount: Int) {
+        guard waitingCount > 0 else { return }
+        logger.info(
+            "partitions that moved away still have chunks here: a holder has yet to read its copies",
+            metadata: ["partitions": "\(waitingCount)"])
     }
 
     private func isAway(_ partition: PartitionID, in map: ClusterState) -> Bool {
@@ -51,29 +74,50 @@ struct StrayChunks: Sendable {
         return !place.nodes.isEmpty && place.next.isEmpty && !isHeld
     }
 
-    private func clear(_ partition: PartitionID, holders map: ClusterState) async {
+    /// - Returns: Whether nothing of the partition is left here.
+    private func clear(_ partition: PartitionID) async -> Bool {
         let store = self.store
         let limit = StorageNodeLimits.straysPerOffer
-        let listed = await store.onReadThread { () throws(ChunkStoreError) in
-            try store.list(partition, limit: limit).chunks
-        }
-        guard case .success(let chunks) = listed, !chunks.isEmpty else { return }
+        var after: ChunkID?
+        repeat {
+            let last = after
+            let listed = await store.onReadThread { () throws(ChunkStoreError) in
+                try store.list(partition, after: last, limit: limit)
+            }
+            guard case .success(let (chunks, isTruncated)) = listed else { return false }
+            if !chunks.isEmpty {
+                guard await drop(chunks, of: partition) else { return false }
+            }
+            after = isTruncated ? chunks.last : nil
+        } while after != nil
+        return true
+    }
+
+    /// - Returns: Whether they are gone; `false` where a holder lacks one of them.
+    private func drop(_ chunks: [ChunkID], of partition: PartitionID) async -> Bool {
         // Each holder reads its copy, and fetches it from here if it is missing or bad: that a
         // chunk is listed there is no proof that it can be read.
+        let map = gate.map
+        guard isAway(partition, in: map) else { return false }
         for holder in map[partition].nodes where holder != me {
-            guard await offer(chunks, to: holder) else { return }
+            guard await offer(chunks, to: holder) else { return false }
         }
         // The map must still say so: nothing is dropped by an older one.
-        guard isAway(partition, in: gate.map) else { return }
+        let newest = gate.map
+        guard isAway(partition, in: newest), newest[partition].nodes == map[partition].nodes else {
+            return false
+        }
         do {
             try await store.drop(chunks)
             logger.debug(
                 "chunks of a partition that moved away were dropped",
                 metadata: ["partition": "\(partition)", "count": "\(chunks.count)"])
+            return true
         } catch {
             logger.warning(
                 "chunks of a partition that moved away could not be dropped",
                 metadata: ["partition": "\(partition)", "error": "\(error)"])
+            return false
         }
     }
 
