@@ -39,6 +39,15 @@ package final class SimulatedDisk: LogDisk {
     /// The `count`th write from now fails for lack of room, once; half of it is written.
     package func failWrite(after count: Int) { state.withLock { $0.writesUntilFailure = count } }
 
+    /// Nothing fails any more.
+    package func heal() {
+        state.withLock { state in
+            state.freeBytes = .max
+            state.syncsUntilFailure = nil
+            state.writesUntilFailure = nil
+        }
+    }
+
     package var syncCount: Int { state.withLock { $0.syncCount } }
 
     /// Power is lost: of what was not synced, each sector and each name stays or goes by chance.

@@ -102,6 +102,16 @@ package struct RaftWorld {
         }
     }
 
+    /// What breaks in it.
+    package mutating func violation() -> RaftViolation? {
+        do {
+            try run()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
     private mutating func advance() throws(RaftChecker.Failure) {
         guard let (time, event) = queue.removeFirst() else { return }
         self.time = time

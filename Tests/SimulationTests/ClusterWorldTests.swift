@@ -7,7 +7,7 @@ import Testing
 /// Whole clusters. Many more seeds: `dstnode simulate cluster`.
 @Suite(.serialized) struct ClusterWorldTests {
     private func trial(_ scenario: String, _ seed: UInt64) throws -> WorldTrial {
-        WorldTrial(seed: seed, try #require(Scenario.named(scenario)), seconds: 10)
+        WorldTrial(seed: seed, try #require(Scenario.named(scenario)), milliseconds: 10_000)
     }
 
     @Test(arguments: ["mixed", "power"])
@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test func `disasters are left out without a change to the others`() throws {
-        var trial = WorldTrial(seed: 7, try #require(Scenario.named("mixed")), seconds: 600)
+        var trial = WorldTrial(seed: 7, try #require(Scenario.named("mixed")), milliseconds: 600_000)
         let all = trial.plan
         try #require(all.count > 2)
         trial.keep([0, 2])

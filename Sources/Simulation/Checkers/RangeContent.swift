@@ -15,6 +15,8 @@ struct RangeContent {
     /// Entries of the queue of chunks to remove, and of copies to repair.
     private(set) var garbageCount = 0
     private(set) var repairCount = 0
+    /// Chunks of which copies wait for repair.
+    private(set) var incomplete: Set<ChunkID> = []
     /// Where the range contradicts itself.
     private(set) var problems: [String] = []
 
@@ -48,6 +50,10 @@ struct RangeContent {
         applied = registers[Slot.applied] ?? 0
         garbageCount = try count("garbage", db)
         repairCount = try count("repairs", db)
+        incomplete = Set(
+            try Data.fetchAll(db, sql: "SELECT chunk FROM repairs").compactMap {
+                ChunkID(bytes: $0)
+            })
         let objects = try Row.fetchOne(db, sql: "SELECT count(*), total(size) FROM heads")
         expect(registers[Slot.objectCount], objects?[0] ?? 0, "objects")
         expect(registers[Slot.objectBytes], Int64((objects?[1] as Double?) ?? 0), "bytes")

@@ -5,6 +5,7 @@ package struct Disaster: Sendable, CustomStringConvertible {
     package enum Sort: Sendable {
         case kill, powerCut, everything, cut, mend, clockJump, slowDisk, slowNode, fullDisk
         case failingDisk, rot, wipe, wipeCoordinator, replaceNext, drain
+        case fullLog, failingLog, killStorage, isolate, cutLink, slowCoordinator, mute, lose
     }
 
     package enum Kind: Sendable {
@@ -14,7 +15,11 @@ package struct Disaster: Sendable, CustomStringConvertible {
         case powerCut(String, down: UInt64)
         case everything(losesPower: Bool, downs: [UInt64])
         case cut([String], isOneWay: Bool)
+        /// Two nodes lose sight of each other.
+        case cutLink(String, String)
         case mend
+        /// What coordinators send to a gateway does not arrive, though they hear it.
+        case mute(String, lasts: UInt64)
         case clockJump(String, milliseconds: Int64)
         /// Each job of the disk takes up to so many milliseconds longer.
         case slowDisk(String, milliseconds: UInt64, lasts: UInt64)
@@ -29,6 +34,8 @@ package struct Disaster: Sendable, CustomStringConvertible {
         case wipe(String, down: UInt64)
         /// The next storage node in turn is replaced, if every chunk has all its copies.
         case replaceNext(down: UInt64)
+        /// The machine is gone for good, and nobody replaces it.
+        case lose(String)
         /// An operator drains the node, and takes it back later.
         case drain(String, lasts: UInt64)
     }
@@ -47,7 +54,9 @@ package struct Disaster: Sendable, CustomStringConvertible {
         case .everything(false, _): "all nodes are killed"
         case .cut(let nodes, let isOneWay):
             "cut off\(isOneWay ? " one way" : ""): \(nodes.joined(separator: " "))"
+        case .cutLink(let one, let other): "\(one) and \(other) are cut off from each other"
         case .mend: "all links are whole"
+        case .mute(let node, let lasts): "\(node) hears no coordinator for \(lasts) ms"
         case .clockJump(let node, let milliseconds):
             "\(node)'s wall clock jumps to \(milliseconds) ms off"
         case .slowDisk(let node, let milliseconds, let lasts):
@@ -59,6 +68,7 @@ package struct Disaster: Sendable, CustomStringConvertible {
         case .rot(let node, let pages, _): "\(pages) pages of \(node) rot"
         case .wipe(let node, let down): "\(node) is replaced after \(down) ms, its disk is lost"
         case .replaceNext(let down): "the next storage node is replaced after \(down) ms"
+        case .lose(let node): "\(node) is gone for good"
         case .drain(let node, let lasts): "\(node) is drained for \(lasts) ms"
         }
     }

@@ -5,30 +5,32 @@ import Core
         /// Names of scenarios that make it matter, the best first.
         package var scenarios: [String] {
             switch self {
-            case .voteTwice, .voteForShorterLog, .commitByOne, .keepConflictingSuffix,
-                .acceptAnyPrevious, .heartbeatCommitsUnmatched, .ackByIndex, .applyTwice,
-                .answerFromFollower, .skipFirstAfterStart:
+            case .voteTwice, .voteForShorterLog, .commitByOne, .keepConflictingSuffix, .ackByIndex,
+                .applyTwice, .answerFromFollower, .skipFirstAfterStart:
                 ["leaders", "power", "mixed"]
-            case .leaseWithoutAnswers, .readWithoutRound: ["leaders", "clocks"]
-            case .readBeforeOwnEntry: ["slow", "leaders"]
-            case .ackBeforeLogSync, .loseLastLogRecord, .unknownIsDone, .unknownIsDiscarded,
-                .retryWithNewID, .unknownIsUnavailable:
-                ["power", "leaders"]
-            case .ackBeforeChunkSync, .tombstoneUnsynced, .recoveryForgetsDeletes,
-                .scanStopsAtHole:
-                ["power", "mixed"]
+            case .acceptAnyPrevious, .heartbeatCommitsUnmatched, .readBeforeOwnEntry,
+                .readWithoutRound:
+                [MutationHunt.raft]
+            case .leaseWithoutAnswers: ["leaders", "clocks"]
+            case .ackBeforeLogSync, .loseLastLogRecord, .unknownIsDone: ["power", "leaders"]
+            case .unknownIsDiscarded, .retryWithNewID, .unknownIsUnavailable: ["unanswered"]
+            case .ackBeforeChunkSync, .scanStopsAtHole: ["power", "mixed"]
+            case .tombstoneUnsynced, .recoveryForgetsDeletes, .garbageForgetsAbsent: ["garbage"]
             case .swapAnswers, .skipIfMatch, .skipIfNoneMatch, .listSkipsAtBorder,
                 .overwriteLeaksChunks, .overwriteQueuesNewChunks, .usageKeepsRemoved:
                 ["calm", "mixed"]
-            case .snapshotOmitsBodies, .checkpointWithoutCopy: ["lost-coordinator", "power"]
-            case .readUnverified, .repairTrustsHeader, .serveUnchecked, .readOneCopy: ["rot"]
-            case .strayDropsHeld, .commitUnpulledMove, .neverGiveUp, .plannerCountsGone:
-                ["lost-disk", "replacement"]
-            case .writeDuringMove, .drainIgnoresMoves: ["drain", "replacement"]
+            case .snapshotOmitsBodies, .checkpointWithoutCopy: ["snapshots"]
+            case .readUnverified, .repairTrustsHeader, .serveUnchecked: ["rot"]
+            case .readOneCopy: ["reading"]
+            case .strayDropsHeld, .plannerCountsGone: ["lost-disk", "replacement"]
+            case .neverGiveUp: ["gone"]
+            case .writeDuringMove, .drainIgnoresMoves, .commitUnpulledMove:
+                ["drain", "replacement"]
             case .refusalCountsAsCopy, .missingCopyForgotten, .repairForgetsFailure:
                 ["full", "mixed"]
-            case .acceptSecondProposal, .formWithoutAll: ["formation"]
-            case .sweepAsksOneRange, .garbageForgetsAbsent: ["mixed", "lost-disk"]
+            case .formWithoutAll: ["formation"]
+            case .acceptSecondProposal: ["founders"]
+            case .sweepAsksOneRange: ["mixed", "lost-disk"]
             }
         }
     }

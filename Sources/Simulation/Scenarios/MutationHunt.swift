@@ -17,13 +17,21 @@ import Core
             }
         }
 
+        /// The name of what is no scenario of whole clusters: worlds of a Raft group alone, which
+        /// are so short that there are ``raftFactor`` of them for one of the others.
+        package static let raft = "raft"
+        private static let raftFactor = 100
+
         private let mutation: Mutation
         private let scenarios: [Scenario]
+        private let isOfRaft: Bool
 
         /// - Parameter scenarios: Names; `nil` for those of ``Mutation/scenarios``.
         package init(_ mutation: Mutation, scenarios: [String]? = nil) {
             self.mutation = mutation
-            self.scenarios = (scenarios ?? mutation.scenarios).compactMap { Scenario.named($0) }
+            let names = scenarios ?? mutation.scenarios
+            isOfRaft = names == [Self.raft]
+            self.scenarios = names.compactMap { Scenario.named($0) }
         }
 
         /// - Parameter worlds: At most so many are played, the scenarios in turn.
@@ -33,6 +41,7 @@ import Core
         package func run(
             from first: UInt64, worlds: Int, progress: (String) -> Void = { _ in }
         ) throws -> Found? {
+            if isOfRaft { return try huntInRaft(from: first, worlds: worlds * Self.raftFactor) }
             for number in 0..<worlds {
                 let scenario = scenarios[number % scenarios.count]
                 let seed = first + UInt64(number / scenarios.count)
@@ -42,6 +51,22 @@ import Core
                 _ = try trial.play()
                 return Found(
                     worlds: number + 1, scenario: scenario.name, seed: seed,
+                    text: violation.text)
+            }
+            return nil
+        }
+
+        private func huntInRaft(from first: UInt64, worlds: Int) throws -> Found? {
+            for seed in first..<first + UInt64(worlds) {
+                Mutation.activate(mutation)
+                var world = RaftWorld(seed: seed)
+                let violation = world.violation()
+                Mutation.activate(nil)
+                guard let violation else { continue }
+                var sound = RaftWorld(seed: seed)
+                try sound.run()
+                return Found(
+                    worlds: Int(seed - first) + 1, scenario: Self.raft, seed: seed,
                     text: violation.text)
             }
             return nil

@@ -16,6 +16,8 @@ package struct Scenario: Sendable {
     /// Pieces on the network that are late, one in so many; drawn, in half of the worlds; `nil` for
     /// none.
     package var lateOneIn: ClosedRange<Int>? = 20...500
+    /// Every read must be answered, whatever goes wrong: enough copies are there all the time.
+    package var demandsReads = false
     /// Nodes begin their life with trouble already there, so that forming is part of it.
     package var troublesFormation = false
     /// Seconds of trouble.
@@ -23,6 +25,16 @@ package struct Scenario: Sendable {
     package var clients = ClientSettings()
     /// The cluster's size and timers.
     package var settings = ClusterWorld.Settings()
+
+    /// Whether copies may be missing before anybody notices: a disk is lost, or rots.
+    var losesCopies: Bool {
+        disasters.contains { sort, _ in
+            switch sort {
+            case .rot, .wipe, .replaceNext, .lose: true
+            default: false
+            }
+        }
+    }
 
     /// What clients do.
     package struct ClientSettings: Sendable {

@@ -84,9 +84,22 @@ struct ScenarioPlan {
             return .slowNode(
                 any(using: &random), milliseconds: .random(in: 20...3_000, using: &random),
                 lasts: while_(&random))
+        case .slowCoordinator:
+            return .slowNode(
+                any([.coordinator], using: &random),
+                milliseconds: .random(in: 20...3_000, using: &random), lasts: while_(&random))
         case .fullDisk: return .fullDisk(any([.storage], using: &random), lasts: while_(&random))
         case .failingDisk:
             return .failingDisk(any([.storage], using: &random), down: while_(&random))
+        case .fullLog: return .fullDisk(any([.coordinator], using: &random), lasts: while_(&random))
+        case .failingLog:
+            return .failingDisk(any([.coordinator], using: &random), down: while_(&random))
+        case .cutLink:
+            return .cutLink(any([.coordinator], using: &random), any([.coordinator], using: &random))
+        case .mute: return .mute(any([.gateway], using: &random), lasts: while_(&random))
+        case .killStorage: return .kill(any([.storage], using: &random), down: while_(&random))
+        case .isolate: return .cut([any([.storage], using: &random)], isOneWay: false)
+        case .lose: return .lose(victims[.storage] ?? "")
         case .rot:
             return .rot(
                 victims[.storage] ?? "", pages: .random(in: 1...20, using: &random),

@@ -80,6 +80,7 @@ extension Scenario {
             $0.pauses = 1_000...8_000
             $0.downs = 2_000...30_000
             $0.seconds = 90
+            $0.clients.keys = 40
         },
         Scenario(
             "full", "disks that fill up and empty in waves",
@@ -89,6 +90,67 @@ extension Scenario {
             "slow", "nodes and disks that are slow, not gone",
             [(.slowNode, 4), (.slowDisk, 4), (.kill, 1)]
         ) { $0.pauses = 1_000...5_000 },
+        Scenario(
+            "gone", "one storage node goes and never comes back",
+            [(.lose, 2), (.kill, 2), (.cut, 1), (.mend, 2)]
+        ) {
+            $0.pauses = 3_000...15_000
+            $0.downs = 1_000...10_000
+        },
+        Scenario(
+            "snapshots", "logs that are short: who was away is sent a snapshot",
+            [(.kill, 4), (.powerCut, 3), (.everything, 1), (.wipeCoordinator, 2), (.mend, 1)]
+        ) {
+            $0.pauses = 1_000...6_000
+            $0.downs = 1_000...20_000
+            $0.clients.keys = 12
+            $0.settings.keptEntries = 10
+        },
+        Scenario(
+            "logs", "coordinators' disks that fill up, fail and are slow",
+            [(.fullLog, 4), (.failingLog, 4), (.slowDisk, 2), (.kill, 1), (.powerCut, 1)]
+        ) { $0.pauses = 1_000...8_000 },
+        Scenario(
+            "unanswered", "coordinators hear gateways, but gateways hear no answer",
+            [(.mute, 6), (.kill, 1)]
+        ) {
+            $0.pauses = 500...8_000
+            $0.downs = 2_000...50_000
+            $0.lateOneIn = nil
+            $0.seconds = 120
+            $0.clients.keys = 3
+        },
+        Scenario(
+            "garbage", "what is deleted goes without the sweep, and does not come back",
+            [(.kill, 3), (.powerCut, 6), (.slowDisk, 1)]
+        ) {
+            $0.pauses = 500...4_000
+            $0.downs = 200...5_000
+            $0.lateOneIn = nil
+            $0.settings.sweeps = false
+            $0.settings.garbageGraceMilliseconds = 2_000
+        },
+        Scenario(
+            "reading", "one storage node at a time is away, and every read must be answered",
+            [(.killStorage, 6), (.isolate, 3), (.mend, 6)]
+        ) {
+            $0.pauses = 500...6_000
+            $0.downs = 500...8_000
+            $0.lateOneIn = nil
+            $0.demandsReads = true
+            $0.clients.keys = 12
+        },
+        Scenario(
+            "founders", "five coordinators of which three may form a cluster",
+            [(.cutLink, 6), (.slowCoordinator, 6), (.kill, 1), (.mend, 1)]
+        ) {
+            $0.troublesFormation = true
+            $0.pauses = 100...500
+            $0.downs = 300...4_000
+            $0.coordinatorsDownMax = 2
+            $0.seconds = 20
+            $0.settings.coordinatorCount = 5
+        },
         Scenario(
             "calm", "nothing goes wrong: what is wrong here is wrong everywhere", []
         ) { $0.lateOneIn = nil },

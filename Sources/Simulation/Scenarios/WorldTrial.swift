@@ -7,12 +7,12 @@ package struct WorldTrial: Sendable {
     package private(set) var plan: [Disaster]
     private let milliseconds: UInt64
 
-    /// - Parameter seconds: Of trouble; `nil`: as many as the scenario wants.
-    package init(seed: UInt64, _ scenario: Scenario, seconds: UInt64? = nil) {
+    /// - Parameter milliseconds: Of trouble; `nil`: as many as the scenario wants.
+    package init(seed: UInt64, _ scenario: Scenario, milliseconds: UInt64? = nil) {
         self.seed = seed
         self.scenario = scenario
-        milliseconds = (seconds ?? scenario.seconds) * 1_000
-        plan = scenario.plan(seed: seed, milliseconds: milliseconds)
+        self.milliseconds = milliseconds ?? scenario.seconds * 1_000
+        plan = scenario.plan(seed: seed, milliseconds: self.milliseconds)
     }
 
     /// Leaves out all other disasters.

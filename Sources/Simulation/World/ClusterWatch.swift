@@ -9,10 +9,19 @@ final class ClusterWatch: @unchecked Sendable {
     /// The first promise that was broken.
     private(set) var violation: String?
     private var cluster: (id: ClusterID, node: String)?
+    /// Copies that were missing at the last look, and at how many looks before.
+    private var gaps: [String: Int] = [:]
+    private static let looksMax = 4
     private var leaders: [RangeID: [UInt64: String]] = [:]
     /// Nodes whose copies may be damaged, or gone since: rot is noticed by whoever reads, and a
     /// copy that is damaged where a node starts is dropped without anybody's knowing.
     var rotten: Set<String> = []
+    /// Nodes that are gone for good.
+    var lost: Set<String> = []
+    /// Chunks that objects named when somebody looked.
+    var named: Set<ChunkID> = []
+    /// Copies that readers found missing or corrupt, since somebody began to count.
+    var badCopies: Set<String> = []
 
     func joined(_ id: ClusterID, _ node: String) {
         guard let cluster else {
@@ -29,6 +38,12 @@ final class ClusterWatch: @unchecked Sendable {
             note("\(other) and \(node) both led \(range) in term \(term)")
         }
         leaders[range, default: [:]][term] = node
+    }
+
+    /// A gap that is still there at several looks is one: a single look may be by an old map.
+    func saw(_ gaps: Set<String>) {
+        self.gaps = Dictionary(uniqueKeysWithValues: gaps.map { ($0, (self.gaps[$0] ?? 0) + 1) })
+        if let gap = self.gaps.filter({ $0.value >= Self.looksMax }).keys.min() { note(gap) }
     }
 
     func failed(_ text: String) { note(text) }

@@ -9,17 +9,23 @@ extension ClusterWorld {
         static let ready: UInt64 = 60_000
         static let healed: UInt64 = 90_000
         static let clients: UInt64 = 120_000
+        static let repaired: UInt64 = 30_000
         /// Repair delay, moves, grace of garbage, two rounds of the sweep; a node that holds no
         /// partition any more looks for what is left of 4,096 of them in eleven minutes.
         static let settled: UInt64 = 1_200_000
     }
 
+    /// Milliseconds between two looks at what objects name.
+    private static let look: UInt64 = 2_000
+    /// Rounds of reading everything after which no copy that readers meet may be bad.
+    private static let readingRounds = 3
+
     /// - Parameter plan: What goes wrong.
     /// - Throws: ``WorldViolation``.
     package func live(_ plan: [Disaster], troubleFor milliseconds: UInt64) throws -> WorldReport {
         let trouble = WorldTrouble(
-            time, network, nodes, scenario,
-            isSafe: { [unowned self] in inspect(isDeep: true).isProtected })
+            time, network, nodes, scenario, watch,
+            inspect: { [unowned self] in inspect(isDeep: $0) })
         do {
             return try live(plan, trouble, milliseconds)
         } catch let broken as Broken {
@@ -40,7 +46,9 @@ extension ClusterWorld {
         guard let ready = runUntilReady(atMost: Patience.ready) else {
             throw Broken(text: "liveness: not ready within a minute: \(complaints())")
         }
-        let clients = WorldClients(time, scenario.clients) { [self] in
+        let clients = WorldClients(
+            time, scenario.clients, demandsReads: scenario.demandsReads
+        ) { [self] in
             nodes.compactMap { $0.process?.objects }
         }
         guard answer({ await clients.makeBucket() }) == true else {
@@ -57,6 +65,7 @@ extension ClusterWorld {
         }
         try end(clients)
         let settled = try settle()
+        if !watch.rotten.isEmpty { try readUntilGood(clients) }
         try judge(clients)
         return WorldReport(
             seed: seed, scenario: scenario.name, readyMilliseconds: ready,
@@ -70,10 +79,23 @@ extension ClusterWorld {
         _ plan: [Disaster], _ trouble: WorldTrouble, _ milliseconds: UInt64
     ) throws {
         time.perform { trouble.begin(plan) }
-        time.run(until: time.now + SimulatedTime.milliseconds(milliseconds))
+        let end = time.now + SimulatedTime.milliseconds(milliseconds)
+        while time.now < end, !time.isSpinning {
+            time.run(until: min(end, time.now + SimulatedTime.milliseconds(Self.look)))
+            lookAtCopies()
+            if watch.violation != nil { break }
+        }
         try checkLimits()
         time.perform { trouble.end() }
         if let failure = trouble.failure { throw Broken(text: failure) }
+    }
+
+    private func lookAtCopies() {
+        if scenario.losesCopies, scenario.settings.sweeps { return }
+        let inspection = inspect()
+        if !scenario.losesCopies { watch.saw(inspection.gaps) }
+        // Whose chunks must be gone later; with the sweep all must be that nobody names.
+        if !scenario.settings.sweeps { watch.named.formUnion(inspection.referenced) }
     }
 
     private func checkLimits() throws {
@@ -92,6 +114,20 @@ extension ClusterWorld {
             throw Broken(text: "liveness: reading everything hangs")
         }
         try checkLimits()
+    }
+
+    /// Bad copies that readers find are replaced.
+    private func readUntilGood(_ clients: WorldClients) throws {
+        for _ in 0..<Self.readingRounds {
+            watch.badCopies = []
+            guard answer({ await clients.readAll() }) != nil else {
+                throw Broken(text: "liveness: reading everything hangs")
+            }
+            if watch.badCopies.isEmpty { return }
+            time.run(until: time.now + SimulatedTime.milliseconds(Patience.repaired))
+        }
+        throw Broken(
+            text: "liveness: bad copies stay: \(watch.badCopies.sorted().joined(separator: ", "))")
     }
 
     private func judge(_ clients: WorldClients) throws {

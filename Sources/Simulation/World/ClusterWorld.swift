@@ -1,4 +1,5 @@
 import Catalogue
+import Coordinator
 import Core
 import Foundation
 import Logging
@@ -9,6 +10,8 @@ import Logging
 package final class ClusterWorld: @unchecked Sendable {
     package struct Settings: Sendable {
         package var coordinatorCount = 3
+        /// Coordinators that form the cluster, which the others join.
+        package var founderCount = 3
         package var storageCount = 5
         package var gatewayCount = 2
         package var rangeCount = 4
@@ -16,6 +19,10 @@ package final class ClusterWorld: @unchecked Sendable {
         package var repairDelayMilliseconds: Int64 = 20_000
         package var garbageGraceMilliseconds: Int64 = 10_000
         package var sweepAgeMilliseconds: Int64 = 60_000
+        /// Whether chunks that nothing names are looked for; garbage must go without it as well.
+        package var sweeps = true
+        /// Entries of a range that its log keeps for coordinators that were away.
+        package var keptEntries = RaftHostLimits.entriesKeptMax
         package var capacityBytes = 1 << 30
         /// How fast or slow clocks are, at most.
         package var driftMillionthsMax: Int64 = 200
@@ -23,6 +30,9 @@ package final class ClusterWorld: @unchecked Sendable {
         package init() {}
 
         var seeds: [String] { (1...coordinatorCount).map { "coordinator-\($0):9000" } }
+
+        /// Longer than any world lives where nothing is swept.
+        var effectiveSweepAge: Int64 { sweeps ? sweepAgeMilliseconds : 86_400_000 }
     }
 
     package let seed: UInt64
@@ -111,8 +121,11 @@ package final class ClusterWorld: @unchecked Sendable {
         return nil
     }
 
+    /// Nodes that are meant to be there.
+    var wanted: [SimulatedNode] { nodes.filter { !watch.lost.contains($0.name) } }
+
     private func areAllReady() -> Bool {
-        nodes.allSatisfy { node in
+        wanted.allSatisfy { node in
             guard let process = node.process else { return false }
             return answer { await process.unreadiness() } == .some(nil)
         }
@@ -120,7 +133,7 @@ package final class ClusterWorld: @unchecked Sendable {
 
     /// Why nodes are not ready.
     func complaints() -> String {
-        nodes.compactMap { node in
+        wanted.compactMap { node in
             guard let process = node.process else { return "\(node.name): down" }
             if let failure = process.failure { return "\(node.name): ended: \(failure)" }
             guard let answer = answer({ await process.unreadiness() }) else {
@@ -131,8 +144,7 @@ package final class ClusterWorld: @unchecked Sendable {
     }
 
     func inspect(isDeep: Bool = false) -> WorldInspection {
-        WorldInspection(
-            nodes, rangeCount: settings.rangeCount, rotten: watch.rotten, isDeep: isDeep)
+        WorldInspection(wanted, settings, watch, isDeep: isDeep)
     }
 
     /// Runs a question in the world until it is answered.

@@ -63,7 +63,14 @@ final class SimulatedNetwork: @unchecked Sendable {
         for id in connections.keys.sorted() { connections[id]?.resume() }
     }
 
-    func isCut(from: String, to: String) -> Bool { cuts.contains("\(from)>\(to)") }
+    func mend(from: String, to: String) {
+        cuts.remove("\(from)>\(to)")
+        for id in connections.keys.sorted() { connections[id]?.resume() }
+    }
+
+    func isCut(from: String, to: String) -> Bool {
+        !cuts.isEmpty && cuts.contains("\(from)>\(to)")
+    }
 
     func delay(from name: String) -> UInt64 {
         guard let slowness = weather.slow[name] else { return delay() }

@@ -96,6 +96,28 @@ final class SimulatedNode: @unchecked Sendable {
         try? FileManager.default.removeItem(atPath: before)
     }
 
+    // MARK: The disk
+
+    func fillDisk() {
+        chunkDisk.fill()
+        logDisk.setFreeBytes(0)
+        logDisk.failWrite(after: .random(in: 1...8, using: &time.random))
+        SimulatedFiles.setFaults(DiskFaults(bytesLeft: 0), under: home)
+    }
+
+    /// From a moment on no sync succeeds.
+    func failDisk() {
+        chunkDisk.with { $0.failsSyncs = true }
+        logDisk.failSync(after: .random(in: 1...8, using: &time.random))
+        SimulatedFiles.setFaults(DiskFaults(failsSyncs: true), under: home)
+    }
+
+    func healDisk() {
+        chunkDisk.heal()
+        logDisk.heal()
+        SimulatedFiles.liftFaults(under: home)
+    }
+
     /// The machine is gone, and with it what its disk held; another of its name takes its place.
     func wipe() {
         guard let process else { return }
@@ -112,6 +134,7 @@ final class SimulatedNode: @unchecked Sendable {
     func end() {
         process?.end()
         process = nil
+        SimulatedFiles.liftFaults(under: home)
         logDisk = SimulatedDisk()
         chunkDisk.unplug()
     }

@@ -22,13 +22,13 @@ extension SimulatedProcess {
                 node: identity.node, address: node.address, label: node.name, zone: node.zone),
             version: "simulated", directory: directory.path,
             policy: FormationCore.Policy(
-                expectedCount: settings.coordinatorCount, mayForm: true,
+                expectedCount: settings.founderCount, mayForm: true,
                 settings: FormationProposal.Settings(
                     clusterName: "simulated", replicationFactor: settings.replicationFactor,
                     rangeCount: settings.rangeCount,
                     repairDelayMilliseconds: settings.repairDelayMilliseconds)),
             garbageGraceMilliseconds: settings.garbageGraceMilliseconds,
-            sweepAgeMilliseconds: settings.sweepAgeMilliseconds)
+            sweepAgeMilliseconds: settings.effectiveSweepAge)
         let (clocks, pool, loop, logger) = (base.clocks, base.pool, base.loop, base.logger)
         let (me, disk, watch, name) = (identity.node, logDisk, node.watch, node.name)
         let coordinator = try Coordinator(
@@ -41,7 +41,7 @@ extension SimulatedProcess {
                 clusterIsKnown: base.join,
                 openConsensus: { proposal, observer in
                     try await RaftHost.open(
-                        try Self.raft(me, directory.path, proposal, disk),
+                        try Self.raft(me, directory.path, proposal, disk, settings),
                         transport: WireRaftTransport(pool), clocks: clocks, eventLoop: loop,
                         observer: ElectionObserver(observer, watch, name), logger: logger)
                 }))
@@ -50,13 +50,16 @@ extension SimulatedProcess {
     }
 
     private static func raft(
-        _ me: NodeID, _ directory: String, _ proposal: FormationProposal, _ disk: ProcessDisk
+        _ me: NodeID, _ directory: String, _ proposal: FormationProposal, _ disk: ProcessDisk,
+        _ settings: ClusterWorld.Settings
     ) throws -> RaftHost.Configuration {
         var configuration = try RaftHost.Configuration(
             me: me, directory: directory, proposal: proposal, seed: Randomness.system.next())
         configuration.logDisk = disk
         configuration.segmentBytes = 1 << 20
-        configuration.checkpoints.bytes = 256 << 10
+        configuration.checkpoints.keptEntries = settings.keptEntries
+        configuration.checkpoints.bytes =
+            settings.keptEntries < RaftHostLimits.entriesKeptMax ? 8 << 10 : 256 << 10
         return configuration
     }
 
@@ -91,7 +94,9 @@ extension SimulatedProcess {
         (self.catalogue, self.follower) = (catalogue, follower)
         let objects = ObjectService(
             cluster: view, catalogue: catalogue,
-            chunks: ChunksOverWire(pool: base.pool, clocks: base.clocks, logger: base.logger),
+            chunks: WatchedChunks(
+                ChunksOverWire(pool: base.pool, clocks: base.clocks, logger: base.logger),
+                node.watch),
             keys: KeyRing(current: [UInt8](repeating: 7, count: 32), older: []),
             clocks: base.clocks)
         self.objects = objects
@@ -137,7 +142,7 @@ extension StorageNode.Configuration {
         var configuration = self
         configuration.simulatedStore = ChunkStore.SimulatedStore(
             disk: disk, segmentBytes: 16 << 20, tombstoneFileBytes: 64 << 10)
-        configuration.sweepAge = .milliseconds(4 * settings.sweepAgeMilliseconds)
+        configuration.sweepAge = .milliseconds(4 * settings.effectiveSweepAge)
         configuration.strayGraceMilliseconds = 10_000
         return configuration
     }

@@ -137,6 +137,9 @@ extension WorldClients {
             history.end(ticket, .failed, at: now())
         } catch {
             if isLastReading { lastFailure = "\(key) can't be read: \(error)" }
+            if demandsReads {
+                problems.append("\(key) can't be read, though copies enough are there: \(error)")
+            }
             history.end(ticket, .failed, at: now())
         }
         return nil

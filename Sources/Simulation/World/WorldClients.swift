@@ -16,7 +16,9 @@ final class WorldClients: @unchecked Sendable {
     let gateways: @Sendable () -> [ObjectService]
     let keys: [String]
     let settings: Scenario.ClientSettings
-    /// Whether every read is meant to succeed.
+    /// Whether every read must succeed from the start.
+    let demandsReads: Bool
+    /// Whether every read is meant to succeed now.
     var isLastReading = false
     /// What could not be read though all was well.
     var lastFailure: String?
@@ -27,11 +29,12 @@ final class WorldClients: @unchecked Sendable {
     private(set) var runningCount = 0
 
     init(
-        _ time: SimulatedTime, _ settings: Scenario.ClientSettings,
+        _ time: SimulatedTime, _ settings: Scenario.ClientSettings, demandsReads: Bool = false,
         gateways: @escaping @Sendable () -> [ObjectService]
     ) {
         self.time = time
         self.settings = settings
+        self.demandsReads = demandsReads
         self.gateways = gateways
         keys = (0..<settings.keys).map { "key-\($0)" }
         clocks = SimulatedClocks(time)

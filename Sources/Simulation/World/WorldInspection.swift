@@ -12,18 +12,28 @@ struct WorldInspection {
     /// Whether every chunk has all its copies, so that the loss of a disk loses nothing.
     private(set) var isProtected = false
 
-    private let rotten: Set<String>
-    private var referenced: Set<ChunkID> = []
+    /// Copies that are missing and that nobody knows of: not of a partition that moves, not queued
+    /// for repair.
+    private(set) var gaps: Set<String> = []
+    /// Chunks of objects and of parts of uploads.
+    private(set) var referenced: Set<ChunkID> = []
+    private let settings: ClusterWorld.Settings
+    private let watch: ClusterWatch
     private var garbage: Set<ChunkID> = []
+    private var incomplete: Set<ChunkID> = []
+    /// Nodes that have a copy, for each chunk.
+    private var holders: [ChunkID: Set<NodeID>] = [:]
+    private var isComplete = false
 
     /// - Parameters:
-    ///   - rotten: Nodes whose copies need not be there or whole.
+    ///   - nodes: That are meant to be there.
     ///   - isDeep: Every copy is read and its checksums compared.
     init(
-        _ nodes: [SimulatedNode], rangeCount: Int, rotten: Set<String> = [], isDeep: Bool = false
+        _ nodes: [SimulatedNode], _ settings: ClusterWorld.Settings, _ watch: ClusterWatch,
+        isDeep: Bool = false
     ) {
-        self.rotten = rotten
-        for number in 1...rangeCount {
+        (self.settings, self.watch) = (settings, watch)
+        for number in 1...settings.rangeCount {
             do {
                 try inspect(RangeID(rawValue: UInt32(number)), nodes)
             } catch {
@@ -77,6 +87,7 @@ struct WorldInspection {
         }
         referenced.formUnion(newest.referenced)
         garbage.formUnion(newest.garbage)
+        incomplete.formUnion(newest.incomplete)
     }
 
     // MARK: Chunks
@@ -115,7 +126,7 @@ struct WorldInspection {
             let wanted = referenced.filter { chunk in
                 identity.map { state[chunk.partition].nodes.contains($0) } ?? false
             }
-            let isRotten = rotten.contains(name)
+            let isRotten = watch.rotten.contains(name)
             for chunk in referenced.sorted() {
                 switch Self.look(at: chunk, in: store, isDeep: isDeep) {
                 case .whole(let bytes):
@@ -124,25 +135,57 @@ struct WorldInspection {
                             "\(other.name) and \(name) give different bytes for chunk \(chunk)")
                     }
                     whole[chunk] = (bytes, name)
+                    if let identity { holders[chunk, default: []].insert(identity) }
                 case .none where isRotten, .damaged where isRotten: break
                 case .none(let reason) where wanted.contains(chunk):
+                    if state[chunk.partition].next.isEmpty, !incomplete.contains(chunk) {
+                        gaps.insert("\(name) lacks chunk \(chunk), and nobody knows")
+                    }
                     unfinished.append("\(name) lacks chunk \(chunk): \(reason)")
                 case .damaged where wanted.contains(chunk):
                     unfinished.append("\(name) has a damaged copy of chunk \(chunk)")
                 case .none, .damaged: break
                 }
             }
-            let more = isRotten ? 0 : store.usage.chunkCount - wanted.count
-            if more > 0 {
-                let which = isDeep ? ": \(describe(unwantedIn: store, wanted))" : ""
-                unfinished.append("\(name) holds \(more) chunks that nobody wants\(which)")
-            }
+            if !isRotten { inspectUnwanted(in: store, name, wanted, isDeep: isDeep) }
         }
-        if stores.count == nodes.count(where: { $0.role == .storage }) {
+        isComplete = stores.count == nodes.count(where: { $0.role == .storage })
+        if isComplete {
             for chunk in referenced.sorted() where whole[chunk] == nil {
                 violations.append("chunk \(chunk) of an object is nowhere")
             }
         }
+    }
+
+    private mutating func inspectUnwanted(
+        in store: ChunkStore, _ name: String, _ wanted: Set<ChunkID>, isDeep: Bool
+    ) {
+        guard settings.sweeps else {
+            // Without the sweep, what no object ever named may stay.
+            for chunk in watch.named.subtracting(referenced).subtracting(garbage).sorted() {
+                if case .none = Self.look(at: chunk, in: store, isDeep: false) { continue }
+                unfinished.append("\(name) holds chunk \(chunk), which was deleted")
+            }
+            return
+        }
+        let more = store.usage.chunkCount - wanted.count
+        guard more > 0 else { return }
+        let which = isDeep ? ": \(describe(unwantedIn: store, wanted))" : ""
+        unfinished.append("\(name) holds \(more) chunks that nobody wants\(which)")
+    }
+
+    /// What would be lost with a node, though nobody knows that it has too few copies.
+    ///
+    /// - Returns: `nil` as well where not all disks can be looked at.
+    func loss(without node: NodeID) -> String? {
+        guard isComplete else { return nil }
+        for chunk in referenced.subtracting(incomplete).sorted() {
+            let others = (holders[chunk] ?? []).subtracting([node]).count
+            if others < settings.replicationFactor {
+                return "chunk \(chunk) of an object has \(others) copies elsewhere"
+            }
+        }
+        return nil
     }
 
     /// The first few, and what the catalogues say of them.

@@ -9,8 +9,7 @@ final class WorldTrouble: @unchecked Sendable {
     private let nodes: [SimulatedNode]
     private let scenario: Scenario
     private let administrator: WorldOperator
-    /// Whether the loss of one more disk loses nothing.
-    private let isSafe: () -> Bool
+    private let inspect: (_ isDeep: Bool) -> WorldInspection
     private var isOver = false
     private var nextReplaced = 0
     private(set) var failure: String?
@@ -20,14 +19,15 @@ final class WorldTrouble: @unchecked Sendable {
 
     init(
         _ time: SimulatedTime, _ network: SimulatedNetwork, _ nodes: [SimulatedNode],
-        _ scenario: Scenario, isSafe: @escaping () -> Bool
+        _ scenario: Scenario, _ watch: ClusterWatch,
+        inspect: @escaping (_ isDeep: Bool) -> WorldInspection
     ) {
         self.time = time
         self.network = network
         self.nodes = nodes
         self.scenario = scenario
-        self.isSafe = isSafe
-        administrator = WorldOperator(time, nodes)
+        self.inspect = inspect
+        administrator = WorldOperator(time, nodes, watch) { inspect(false) }
         if let late = scenario.lateOneIn, Bool.random(using: &time.random) {
             network.weather.lateOneIn = .random(in: late, using: &time.random)
         }
@@ -50,10 +50,10 @@ final class WorldTrouble: @unchecked Sendable {
         time.slowDisks = [:]
         note("all is mended")
         for node in nodes {
-            node.chunkDisk.heal()
+            node.healDisk()
             node.process?.clocks.wallOffset = 0
             if node.process?.storage?.problem != nil { crash(node, losesPower: false) }
-            if !node.isUp { start(node) }
+            if !node.isUp, !node.watch.lost.contains(node.name) { start(node) }
         }
         Task { await self.administrator.takeAllBack() }
     }
@@ -101,6 +101,11 @@ final class WorldTrouble: @unchecked Sendable {
             note(disaster)
             node.wipe()
             start(node, after: down)
+        case .lose(let name):
+            guard let node = spare(name) else { return }
+            note(disaster)
+            node.watch.lost.insert(name)
+            node.wipe()
         case .replaceNext(let down): replaceNext(disaster, down: down)
         default: trouble(disaster)
         }
@@ -112,9 +117,20 @@ final class WorldTrouble: @unchecked Sendable {
         case .cut(let inside, let isOneWay):
             note(disaster)
             cut(Set(inside), isOneWay: isOneWay)
+        case .cutLink(let one, let other):
+            note(disaster)
+            network.cut(from: one, to: other)
+            network.cut(from: other, to: one)
         case .mend:
             note(disaster)
             network.mend()
+        case .mute(let name, let lasts):
+            note(disaster)
+            let coordinators = nodes.filter { $0.role == .coordinator }.map(\.name)
+            for coordinator in coordinators { network.cut(from: coordinator, to: name) }
+            later(lasts) {
+                for coordinator in coordinators { self.network.mend(from: coordinator, to: name) }
+            }
         case .clockJump(let name, let milliseconds):
             guard let process = node(name)?.process else { return }
             note(disaster)
@@ -131,7 +147,7 @@ final class WorldTrouble: @unchecked Sendable {
             guard let node = node(name), node.isUp else { return }
             note(disaster)
             let copies = scenario.settings.replicationFactor
-            Task { await self.administrator.drain(node, copies: copies) }
+            Task { await self.administrator.drain(node, copies: copies, atMost: lasts) }
             later(lasts) { Task { await self.administrator.takeAllBack() } }
         default: diskTrouble(disaster)
         }
@@ -142,14 +158,14 @@ final class WorldTrouble: @unchecked Sendable {
         case .fullDisk(let name, let lasts):
             guard let node = node(name), node.isUp else { return }
             note(disaster)
-            node.chunkDisk.fill()
-            later(lasts) { node.chunkDisk.heal() }
+            node.fillDisk()
+            later(lasts) { node.healDisk() }
         case .failingDisk(let name, let down):
             guard let node = spare(name) else { return }
             note(disaster)
-            node.chunkDisk.with { $0.failsSyncs = true }
+            node.failDisk()
             later(down) {
-                node.chunkDisk.heal()
+                node.healDisk()
                 // Whoever lost a sync does not go on: an operator restarts it.
                 guard node.isUp, node.process?.storage?.problem != nil else { return }
                 self.crash(node, losesPower: false)
@@ -172,7 +188,7 @@ final class WorldTrouble: @unchecked Sendable {
     private func replaceNext(_ disaster: Disaster, down: UInt64) {
         let storage = nodes.filter { $0.role == .storage }
         let node = storage[nextReplaced % storage.count]
-        guard storage.allSatisfy(\.isUp), isSafe() else { return }
+        guard storage.allSatisfy(\.isUp), inspect(true).isProtected else { return }
         note(disaster)
         note("\(node.name) is the next")
         nextReplaced += 1

@@ -19,6 +19,8 @@ struct SimulateClusterCommand: ParsableCommand {
     var scenario: String?
     @Option(help: "Simulated seconds of trouble in each, instead of the scenario's own.")
     var seconds: UInt64?
+    @Option(help: "The same in ticks of 50 ms, as Raft counts.")
+    var ticks: UInt64?
     @Option(help: "Stop after so many real seconds.")
     var atMost: UInt64?
     @Option(help: "Of the disasters only these: numbers, separated by commas; 'none' for none.")
@@ -31,8 +33,11 @@ struct SimulateClusterCommand: ParsableCommand {
     var noShrink = false
 
     func validate() throws {
-        guard seeds > 0, seed <= .max - seeds, (1...86_400).contains(seconds ?? 1) else {
+        guard seeds > 0, seed <= .max - seeds, (1...86_400_000).contains(milliseconds ?? 1) else {
             throw ValidationError("--seeds is 1 or more, --seconds at most a day")
+        }
+        if seconds != nil, ticks != nil {
+            throw ValidationError("--seconds and --ticks say the same: give one")
         }
         if let scenario, Scenario.named(scenario) == nil {
             throw ValidationError("no scenario is called '\(scenario)' (see --list)")
@@ -40,6 +45,12 @@ struct SimulateClusterCommand: ParsableCommand {
         if let only, only != "none", numbers(only) == nil {
             throw ValidationError("--only takes numbers, separated by commas")
         }
+    }
+
+    private var milliseconds: UInt64? {
+        // What is too much stays too much.
+        if let ticks { return min(ticks, .max / 50) * 50 }
+        return seconds.map { min($0, .max / 1_000) * 1_000 }
     }
 
     private func numbers(_ text: String) -> Set<Int>? {
@@ -76,7 +87,7 @@ struct SimulateClusterCommand: ParsableCommand {
     private func live(_ seed: UInt64) throws -> WorldReport {
         var trial = WorldTrial(
             seed: seed, scenario.flatMap { Scenario.named($0) } ?? .of(seed: seed),
-            seconds: seconds)
+            milliseconds: milliseconds)
         if verbose { trial.scenario.settings.logLevel = .info }
         if let only { trial.keep(numbers(only) ?? []) }
         do {
@@ -105,7 +116,8 @@ struct SimulateClusterCommand: ParsableCommand {
             Terminal.complain("  \(disaster.at) ms: [\(disaster.number)] \(disaster)")
         }
         let numbers = shrinking.smallest.plan.map { "\($0.number)" }.joined(separator: ",")
-        let seconds = self.seconds.map { " --seconds \($0)" } ?? ""
+        let seconds =
+            ticks.map { " --ticks \($0)" } ?? seconds.map { " --seconds \($0)" } ?? ""
         Terminal.complain(
             "dstnode simulate cluster --seed \(trial.seed) --scenario \(trial.scenario.name)"
                 + "\(seconds) --only \(numbers.isEmpty ? "none" : numbers)")
