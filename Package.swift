@@ -238,7 +238,8 @@ if isFuzzed {
                 "ChunkStore", "Catalogue", "Coordinator", "ObjectStore", "NodeConfiguration",
                 nioCore, nioEmbedded, nioTLS, protobuf, logging,
             ],
-            path: "Tests/Fuzz/Targets",
+            path: "Tests/Fuzz",
+            exclude: ["README.md", "CFuzzer"],
             swiftSettings: settings,
             linkerSettings: [
                 .unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])

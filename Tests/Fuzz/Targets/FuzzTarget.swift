@@ -10,9 +10,6 @@ struct FuzzTarget: Sendable {
     /// Takes any bytes. Stops the process for what may never be.
     let run: @Sendable ([UInt8]) -> Void
 
-    /// The one that this process feeds.
-    nonisolated(unsafe) static var current: FuzzTarget?
-
     static let all =
         wireTargets + raftTargets + chunkTargets + catalogueTargets + s3Targets
         + configurationTargets + cloudTargets
