@@ -6,7 +6,7 @@ let strict: [SwiftSetting] =
     Context.environment["DST_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)]
 
 /// Set by scripts/fuzz alone: instruments this package's modules, and adds the program that feeds
-/// them.
+/// them, instead of the tests that do.
 let isFuzzed = Context.environment["DST_FUZZ"] != nil
 
 /// Assertions count, although the code is optimized.
@@ -226,21 +226,28 @@ let package = Package(
     ]
 )
 
+// What reads what others wrote: fed by libFuzzer, and among the tests with fixed inputs. One or the
+// other, as a source belongs to one target.
+let fuzzed: [Target.Dependency] = [
+    "Core", "Messages", "Raft", "S3", "Wire", "Cloud", "Discovery", "RaftLog", "ChunkStore",
+    "Catalogue", "Coordinator", "ObjectStore", "NodeConfiguration", nioCore, nioEmbedded, nioTLS,
+    protobuf, logging,
+]
+
 if isFuzzed {
     // libFuzzer's entrance, for Swift to import.
     package.targets.append(.target(name: "CFuzzer", path: "Tests/Fuzz/CFuzzer"))
     package.targets.append(
         .executableTarget(
-            name: "dstfuzz",
-            dependencies: [
-                "CFuzzer", "Core", "Messages", "Raft", "S3", "Wire", "Cloud", "Discovery",
-                "RaftLog",
-                "ChunkStore", "Catalogue", "Coordinator", "ObjectStore", "NodeConfiguration",
-                nioCore, nioEmbedded, nioTLS, protobuf, logging,
-            ],
-            path: "Tests/Fuzz/Targets",
+            name: "dstfuzz", dependencies: ["CFuzzer"] + fuzzed, path: "Tests/Fuzz",
+            exclude: ["README.md", "CFuzzer", "Tests"],
             swiftSettings: settings,
             linkerSettings: [
                 .unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])
             ]))
+} else {
+    package.targets.append(
+        .testTarget(
+            name: "FuzzTests", dependencies: fuzzed, path: "Tests/Fuzz",
+            exclude: ["README.md", "CFuzzer", "Program"], swiftSettings: settings))
 }

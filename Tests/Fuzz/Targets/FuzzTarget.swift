@@ -3,15 +3,12 @@ import Core
 /// One thing that reads what others wrote.
 struct FuzzTarget: Sendable {
     let name: String
-    /// Inputs of the short run: about five seconds' worth.
+    /// Inputs of the short run of scripts/fuzz: about five seconds' worth. The tests feed a share.
     let runCount: Int
     /// What a run begins with: valid inputs, so that mutations get past the first check.
     let seeds: @Sendable () -> [[UInt8]]
     /// Takes any bytes. Stops the process for what may never be.
     let run: @Sendable ([UInt8]) -> Void
-
-    /// The one that this process feeds.
-    nonisolated(unsafe) static var current: FuzzTarget?
 
     static let all =
         wireTargets + raftTargets + chunkTargets + catalogueTargets + s3Targets

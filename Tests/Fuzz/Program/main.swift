@@ -6,6 +6,11 @@
 import CFuzzer
 import Foundation
 
+extension FuzzTarget {
+    /// The one that this process feeds.
+    nonisolated(unsafe) static var current: FuzzTarget?
+}
+
 func fail(_ text: String) -> Never {
     FileHandle.standardError.write(Data("dstfuzz: \(text)\n".utf8))
     exit(2)
