@@ -63,7 +63,7 @@ struct StrayChunks: Sendable {
     private func note(_ waitingCount: Int) {
         guard waitingCount > 0 else { return }
         logger.info(
-            "partitions that moved away still have chunks here: a holder has yet to read its copies",
+            "chunks of partitions that moved away are still here: a holder has yet to read its own",
             metadata: ["partitions": "\(waitingCount)"])
     }
 

@@ -4,7 +4,7 @@ import Testing
 @testable import ChunkStore
 
 @Suite struct PartitionListTests {
-    @Test func `partitions with chunks are listed, whatever of them is in the index`() async throws {
+    @Test func `partitions with chunks are listed, in the index or not`() async throws {
         var test = try TestStore()
         var random = SeededRandom(seed: 2)
         let partitions = try [0, 1, 2_047, 2_048, 4_095].map {

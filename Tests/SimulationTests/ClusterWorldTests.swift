@@ -26,7 +26,8 @@ import Testing
     }
 
     @Test func `disasters are left out without a change to the others`() throws {
-        var trial = WorldTrial(seed: 7, try #require(Scenario.named("mixed")), milliseconds: 600_000)
+        var trial = WorldTrial(
+            seed: 7, try #require(Scenario.named("mixed")), milliseconds: 600_000)
         let all = trial.plan
         try #require(all.count > 2)
         trial.keep([0, 2])

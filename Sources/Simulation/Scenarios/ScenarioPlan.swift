@@ -95,7 +95,8 @@ struct ScenarioPlan {
         case .failingLog:
             return .failingDisk(any([.coordinator], using: &random), down: while_(&random))
         case .cutLink:
-            return .cutLink(any([.coordinator], using: &random), any([.coordinator], using: &random))
+            return .cutLink(
+                any([.coordinator], using: &random), any([.coordinator], using: &random))
         case .mute: return .mute(any([.gateway], using: &random), lasts: while_(&random))
         case .killStorage: return .kill(any([.storage], using: &random), down: while_(&random))
         case .isolate: return .cut([any([.storage], using: &random)], isOneWay: false)
