@@ -145,7 +145,8 @@ package final class ChunkStore: Sendable {
             if state.counters.lostChunks > 0 {
                 problems.append(
                     "\(state.counters.lostChunks) chunks lost their segment file, or were found "
-                        + "corrupt as the index was made anew")
+                        + "corrupt as the index was made anew: give the node an empty disk, "
+                        + "which is filled again")
             }
             if !state.corrupt.isEmpty {
                 let names = state.corrupt.map(\.hex).joined(separator: ", ")

@@ -156,6 +156,7 @@ package final class StorageNode: Service {
         self.store.withLock { $0 = store }
         do {
             try DiskRoom.check(store.usage, path: configuration.directory)
+            for problem in store.problems { base.logger.warning("\(problem)") }
             if let problem = DiskRoom.problem(store.usage) { base.logger.warning("\(problem)") }
             try await join()
             try await serve(store)
