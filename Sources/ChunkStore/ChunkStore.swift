@@ -156,6 +156,9 @@ package final class ChunkStore: Sendable {
         }
     }
 
+    /// The last few chunks that were found corrupt and were not replaced or removed since.
+    package var corruptChunks: [ChunkID] { state.withLock { $0.corrupt } }
+
     /// Why the store acknowledges nothing any more; `nil` while it works.
     package var failure: String? { state.withLock { $0.failure } }
 

@@ -187,6 +187,9 @@ package final class StorageNode: Service {
             me: configuration.node, store: store, gate: gate, pool: base.pool,
             clocks: base.clocks, logger: base.logger,
             graceMilliseconds: configuration.strayGraceMilliseconds)
+        let corrupt = CorruptChunks(
+            me: configuration.node, store: store, gate: gate, puller: puller,
+            clocks: base.clocks)
         let sweep = ChunkSweep(
             store: store,
             questions: SweepQuestions(
@@ -217,6 +220,7 @@ package final class StorageNode: Service {
             }
             group.addTask { try await strays.run() }
             group.addTask { try await sweep.run() }
+            group.addTask { try await corrupt.run() }
             group.addTask {
                 while !Task.isCancelled {
                     try await self.base.clocks.sleep(for: StorageNodeLimits.maintenancePause)
