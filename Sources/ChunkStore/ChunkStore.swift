@@ -145,7 +145,8 @@ package final class ChunkStore: Sendable {
             if state.counters.lostChunks > 0 {
                 problems.append(
                     "\(state.counters.lostChunks) chunks lost their segment file, or were found "
-                        + "corrupt as the index was made anew")
+                        + "corrupt as the index was made anew: give the node an empty disk, "
+                        + "which is filled again")
             }
             if !state.corrupt.isEmpty {
                 let names = state.corrupt.map(\.hex).joined(separator: ", ")
@@ -154,6 +155,9 @@ package final class ChunkStore: Sendable {
             return problems
         }
     }
+
+    /// The last few chunks that were found corrupt and were not replaced or removed since.
+    package var corruptChunks: [ChunkID] { state.withLock { $0.corrupt } }
 
     /// Why the store acknowledges nothing any more; `nil` while it works.
     package var failure: String? { state.withLock { $0.failure } }

@@ -138,7 +138,7 @@ package final class ClusterFollower: Sendable {
             switch await watch(node) {
             case .heard:
                 search = LeaderSearch(hint: node)
-                shared.withLock { $0.troubles = Troubles() }
+                reportHearing()
             case .redirected(let leader):
                 search.redirected(from: node, to: leader)
                 if leader == nil { note(node, "knows no leader") }
@@ -161,6 +161,15 @@ package final class ClusterFollower: Sendable {
         let now = clocks.monotonic
         guard let text = shared.withLock({ $0.troubles.roundEnded(now: now) }) else { return }
         logger.warning("the cluster's leader is not heard", metadata: ["reason": "\(text)"])
+    }
+
+    /// What was said before would be the last line otherwise, and not true any more.
+    private func reportHearing() {
+        let wasSaid = shared.withLock { shared in
+            defer { shared.troubles = Troubles() }
+            return shared.troubles.saidText != nil
+        }
+        if wasSaid { logger.notice("the cluster's leader is heard") }
     }
 
     private enum Outcome {

@@ -4,7 +4,8 @@ import Core
 /// news: when it has changed, and not so often that it fills a log.
 struct Troubles {
     private var current: Set<String> = []
-    private var saidText: String?
+    /// What was said; nil: nothing yet.
+    private(set) var saidText: String?
     private var saidAt: MonotonicTime?
 
     /// Of the last whole round; before its end, what is known otherwise.

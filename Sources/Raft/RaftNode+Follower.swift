@@ -14,7 +14,11 @@ extension RaftNode {
     }
 
     mutating func receive(_ heartbeat: RaftMessage.Heartbeat, from node: NodeID) {
-        if installing == nil { learnCommit(min(heartbeat.commit, log.last.index)) }
+        if installing == nil {
+            // The leader names nothing that this node has not said to be durable in this term.
+            if heartbeat.commit > log.last.index { forgotten = heartbeat.commit }
+            learnCommit(min(heartbeat.commit, log.last.index))
+        }
         send(.heartbeatReply(.init(stamp: heartbeat.stamp)), to: node)
     }
 

@@ -39,6 +39,10 @@ package struct RaftNode: Hashable, Sendable {
     var leaderHeardAt: UInt64?
     var votes = VoteTally()
 
+    /// Not nil: the log ends before this entry, which this node has acknowledged. It is an older
+    /// copy, or lost what was synced; votes may be forgotten too. The shell stops for good.
+    package internal(set) var forgotten: LogIndex?
+
     // A leader.
     /// Every member of the group and this node, in no particular order.
     var progress: [Progress] = []

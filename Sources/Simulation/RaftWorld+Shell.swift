@@ -33,6 +33,9 @@ extension RaftWorld {
     /// What the checker wants to know after each step.
     private mutating func observe(_ slot: Int) throws(RaftChecker.Failure) {
         guard let node = members[slot].node else { return }
+        if let index = node.forgotten {
+            throw RaftChecker.Failure(text: "\(node.id) takes its log for one without \(index)")
+        }
         if node.commitIndex > members[slot].commitSeen {
             try checker.committed(from: members[slot].commitSeen, by: node)
             members[slot].commitSeen = node.commitIndex

@@ -156,6 +156,7 @@ package final class StorageNode: Service {
         self.store.withLock { $0 = store }
         do {
             try DiskRoom.check(store.usage, path: configuration.directory)
+            for problem in store.problems { base.logger.warning("\(problem)") }
             if let problem = DiskRoom.problem(store.usage) { base.logger.warning("\(problem)") }
             try await join()
             try await serve(store)
@@ -186,6 +187,9 @@ package final class StorageNode: Service {
             me: configuration.node, store: store, gate: gate, pool: base.pool,
             clocks: base.clocks, logger: base.logger,
             graceMilliseconds: configuration.strayGraceMilliseconds)
+        let corrupt = CorruptChunks(
+            me: configuration.node, store: store, gate: gate, puller: puller,
+            clocks: base.clocks)
         let sweep = ChunkSweep(
             store: store,
             questions: SweepQuestions(
@@ -216,6 +220,7 @@ package final class StorageNode: Service {
             }
             group.addTask { try await strays.run() }
             group.addTask { try await sweep.run() }
+            group.addTask { try await corrupt.run() }
             group.addTask {
                 while !Task.isCancelled {
                     try await self.base.clocks.sleep(for: StorageNodeLimits.maintenancePause)

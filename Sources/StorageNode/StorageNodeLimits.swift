@@ -24,6 +24,8 @@ package enum StorageNodeLimits {
     static let copyDeadline = TimeAmount.seconds(60)
     static let listDeadline = TimeAmount.seconds(15)
     static let maintenancePause = Duration.seconds(1)
+    /// Between rounds over the copies that were found corrupt.
+    static let corruptPause = Duration.seconds(5)
     static let strayPause = Duration.seconds(10)
     /// Strays that a holder is asked to read at once: at most 128 MiB within ``copyDeadline``.
     static let straysPerOffer = 16

@@ -20,6 +20,7 @@ import Wire
             FormationError.unreadable("formation.json is damaged"),
             HeartbeatRefused(reason: "node 1 was removed", isFinal: true),
             RaftHostError.logLost(.system),
+            RaftHostError.forgotten(.system, "ends at 3"),
             RaftHostError.log(.corrupt(file: "1.log", offset: 7, what: "checksum")),
             RaftHostError.catalogue(.system, .damaged(path: "/d", detail: "x")),
             ChunkStoreError.unusable("the file 'store' is damaged"),

@@ -43,6 +43,26 @@ import Testing
         #expect(group[2].lastPosition == last)
     }
 
+    @Test func `a log without what it acknowledged is found out by a heartbeat`() throws {
+        var group = Group(voters: 3)
+        group.elect(1)
+        try group.propose(1, "a")
+        group.deliver()
+        let older = group.members[1].disk
+        try group.propose(1, "b")
+        group.deliver()
+        group.run(milliseconds: 500)
+        group.restart(2)
+        group.run(milliseconds: 500)
+        #expect(group[2].forgotten == nil)
+        group.crash(2)
+        group.members[1].disk = older
+        group.restart(2)
+        group.run(milliseconds: 500)
+        #expect(group[2].forgotten == group[1].lastPosition.index)
+        #expect(group[3].forgotten == nil)
+    }
+
     @Test func `3.5: two logs that differ for long agree after a few messages`() throws {
         var group = Group(voters: 3) { $0.appendBytesMax = 200 }
         group.elect(1)

@@ -13,6 +13,8 @@ package enum RaftHostError: Error, Equatable, Sendable, CustomStringConvertible 
     case log(RaftLogError)
     case catalogue(RangeID, CatalogueError)
     case directory(String)
+    /// The log lacks what this node has acknowledged, and so perhaps votes. As ``logLost(_:)``.
+    case forgotten(RangeID, String)
     /// It ran, and cannot go on.
     case stopped(String)
 
@@ -24,6 +26,9 @@ package enum RaftHostError: Error, Equatable, Sendable, CustomStringConvertible 
         case .log(let error): "the Raft log can't be opened: \(error)"
         case .catalogue(let range, let error): "the catalogue of \(range) can't be opened: \(error)"
         case .directory(let what): what
+        case .forgotten(let range, let what):
+            "the Raft log of \(range) \(what): an older copy of the disk was put back, or it lost "
+                + "what was synced"
         case .stopped(let reason): reason
         }
     }

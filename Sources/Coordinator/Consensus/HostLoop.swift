@@ -25,7 +25,7 @@ final class HostLoop {
     private let observer: any ConsensusObserver
     private let logger: Logger
     private let snapshots: AsyncStream<SnapshotJob>.Continuation
-    private let fail: @Sendable (String) -> Void
+    private let fail: @Sendable (RaftHostError) -> Void
     private let counters: HostCounters
     private(set) var groups: [GroupRunner]
     private var groupSlots: [RangeID: Int] = [:]
@@ -51,7 +51,7 @@ final class HostLoop {
         var logger: Logger
         var snapshots: AsyncStream<SnapshotJob>.Continuation
         var counters: HostCounters
-        var fail: @Sendable (String) -> Void
+        var fail: @Sendable (RaftHostError) -> Void
     }
 
     init(
@@ -186,6 +186,11 @@ final class HostLoop {
                 guard let group = group(message.range) else { continue }
                 group.node.step(message.message, now: now)
                 group.isDirty = true
+                if let index = group.node.forgotten {
+                    let last = group.node.lastPosition.index
+                    let what = "ends at \(last), and this node has acknowledged \(index)"
+                    return stop(.forgotten(group.range, what))
+                }
             }
         case .log(let report): receive(report, now: now, &effects)
         case .applied(let range, let report):
@@ -195,7 +200,7 @@ final class HostLoop {
         case .snapshotSent(let range, let node, let mark, let isDelivered):
             group(range)?.snapshotSent(to: node, mark: mark, isDelivered: isDelivered, now: now)
         case .control(_, let body): body(self)
-        case .failed(let reason): stop(reason)
+        case .failed(let reason): stop(.stopped(reason))
         }
     }
 
@@ -224,7 +229,7 @@ final class HostLoop {
     /// The log waits for room: what is durable elsewhere goes, and it tries again.
     private func waitForRoom(since: MonotonicTime, now: MonotonicTime) {
         guard now.milliseconds < since.milliseconds + RaftHostLimits.fullDiskMilliseconds else {
-            return stop("the disk of the Raft log is full")
+            return stop(.stopped("the disk of the Raft log is full"))
         }
         let every = max(1, RaftHostLimits.fullDiskRetryMilliseconds / tickMilliseconds)
         guard tickCount % every == 0 else { return }
@@ -232,10 +237,10 @@ final class HostLoop {
         log.retry()
     }
 
-    private func stop(_ reason: String) {
-        logger.critical("the Raft groups stop", metadata: ["reason": "\(reason)"])
+    private func stop(_ error: RaftHostError) {
+        logger.critical("the Raft groups stop", metadata: ["reason": "\(error)"])
         end()
-        fail(reason)
+        fail(error)
     }
 
     /// Changes a group's membership; the request is answered when that is applied.

@@ -83,8 +83,8 @@ package final class RaftHost: Sendable {
     private let snapshotThread: DiskThread
     private let sender: SnapshotSender
     private let snapshotJobs: AsyncStream<SnapshotJob>
-    private let failures: AsyncStream<String>
-    private let endOfFailures: AsyncStream<String>.Continuation
+    private let failures: AsyncStream<RaftHostError>
+    private let endOfFailures: AsyncStream<RaftHostError>.Continuation
     private let isClosed = Atomic<Bool>(false)
 
     fileprivate init(_ parts: Parts) {
@@ -114,19 +114,19 @@ package final class RaftHost: Sendable {
 
     /// Runs the groups until cancelled, then closes everything.
     ///
-    /// - Throws: ``RaftHostError/stopped(_:)`` where it can't go on: the process stops.
+    /// - Throws: ``RaftHostError`` where it can't go on: the process stops.
     package func run() async throws {
-        var reason: String?
+        var failure: RaftHostError?
         await withTaskGroup(of: Void.self) { group in
             group.addTask { [sender, snapshotJobs] in await sender.run(snapshotJobs) }
-            for await text in failures {
-                reason = text
+            for await error in failures {
+                failure = error
                 break
             }
             group.cancelAll()
         }
         await close()
-        if let reason { throw RaftHostError.stopped(reason) }
+        if let failure { throw failure }
     }
 
     /// Ends the groups, answers everybody, makes the stores durable and closes them.
@@ -169,8 +169,8 @@ private struct Parts: Sendable {
     var sender: SnapshotSender
     var snapshotJobs: AsyncStream<SnapshotJob>
     var endOfJobs: AsyncStream<SnapshotJob>.Continuation
-    var failures: AsyncStream<String>
-    var endOfFailures: AsyncStream<String>.Continuation
+    var failures: AsyncStream<RaftHostError>
+    var endOfFailures: AsyncStream<RaftHostError>.Continuation
 }
 
 /// A group whose log and state machine agree.
@@ -207,7 +207,7 @@ extension RaftHost {
             of: SnapshotJob.self,
             bufferingPolicy: .bufferingOldest(RaftHostLimits.snapshotJobsMax))
         let (failures, endOfFailures) = AsyncStream.makeStream(
-            of: String.self, bufferingPolicy: .bufferingOldest(1))
+            of: RaftHostError.self, bufferingPolicy: .bufferingOldest(1))
         let directory = configuration.directory + "/snapshots"
         let parts = Parts(
             me: configuration.me, opened: opened, handles: handles, inbox: inbox,

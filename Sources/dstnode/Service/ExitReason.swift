@@ -65,7 +65,7 @@ struct ExitReason: Sendable, Equatable, CustomStringConvertible {
 
     private static func reason(_ error: RaftHostError) -> (Kind, String) {
         switch error {
-        case .logLost, .damaged, .log(.corrupt), .log(.unsupportedVersion),
+        case .logLost, .damaged, .forgotten, .log(.corrupt), .log(.unsupportedVersion),
             .catalogue(_, .damaged), .catalogue(_, .gap), .catalogue(_, .foreign),
             .catalogue(_, .unknownSchema):
             (.setUp, "\(error): \(startAnew)")
