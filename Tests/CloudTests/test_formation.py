@@ -5,9 +5,10 @@ import random
 import subprocess
 import time
 import unittest
+from datetime import datetime, timedelta, timezone
 
 from cloud_cluster import CloudCluster, FakeCloud, instance
-from cluster import DSTNODE, plain_environment, wait_until
+from cluster import DSTNODE, http_get, plain_environment, wait_until
 from content import content
 
 
@@ -113,6 +114,74 @@ class Formation(unittest.TestCase):
         node.start()
         self.cluster.wait_ready([node])
         self.fake = None
+        self.failed = False
+
+
+class ReplacedAsAWhole(unittest.TestCase):
+    """The group of coordinators lost all its machines, and the cloud made new ones."""
+
+    def setUp(self):
+        self.failed = True
+        self.fake = FakeCloud("aws")
+        # The voter whose disk stays away is soon given up for its replacement.
+        self.cluster = CloudCluster(
+            "replaced", self.fake, storage=3, gateways=1, REPAIR_DELAY="10s"
+        )
+        self.set_form_until(timedelta(hours=1))
+        self.fake.state(instances=self.cluster.instances())
+        self.cluster.start()
+
+    def tearDown(self):
+        self.cluster.close(keep=self.failed)
+        self.fake.close()
+
+    def set_form_until(self, ahead):
+        """As user-data has it: a time that was an hour ahead when the account was empty."""
+        until = datetime.now(timezone.utc) + ahead
+        self.cluster.set(FORM_CLUSTER=until.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+    def says(self, node, text):
+        wait_until(
+            f"{node.name} says '{text}'", lambda: text in http_get(node.address, "/ready")[1], 60
+        )
+        self.assertEqual(http_get(node.address, "/health")[0], 200)
+
+    def cluster_of(self, node):
+        return json.loads((node.data / "node.json").read_text()).get("cluster")
+
+    def test_they_form_no_empty_cluster_over_the_data(self):
+        """blank coordinators wait and say so, storage nodes keep waiting; old disks end that"""
+        s3 = self.cluster.s3()
+        s3.create_bucket(Bucket="kept")
+        body = content("kept", 300_000)
+        s3.put_object(Bucket="kept", Key="k", Body=body)
+        coordinators = self.cluster.of("coordinator")
+        before = self.cluster_of(coordinators[0])
+        self.assertTrue(before)
+        self.set_form_until(-timedelta(hours=1))
+        for node in coordinators:
+            node.kill()
+            node.data.rename(node.data.with_suffix(".lost"))
+            node.environment["NODE_ID"] = f"new-{node.name}"
+        for node in coordinators:
+            node.start()
+        for node in coordinators:
+            self.says(node, "FORM_CLUSTER")
+        for node in [*self.cluster.of("storage"), *self.cluster.of("gateway")]:
+            self.says(node, "is in no cluster yet")
+            self.assertEqual(self.cluster_of(node), before)
+        self.assertEqual([self.cluster_of(node) for node in coordinators], [None] * 3)
+        # A majority's disks come back; the third stays a new one.
+        for node in coordinators[:2]:
+            node.kill()
+            node.data.rename(node.data.with_suffix(".blank"))
+            node.data.with_suffix(".lost").rename(node.data)
+            node.environment["NODE_ID"] = node.name
+            node.start()
+        self.cluster.wait_ready()
+        self.assertEqual([self.cluster_of(node) for node in coordinators], [before] * 3)
+        got = self.cluster.s3().get_object(Bucket="kept", Key="k")["Body"].read()
+        self.assertEqual(got, body)
         self.failed = False
 
 
