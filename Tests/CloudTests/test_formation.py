@@ -78,6 +78,36 @@ class Formation(unittest.TestCase):
         self.form("aws", failures=failures)
         self.failed = False
 
+    def granted_late(self, cloud, path, code, permission):
+        """The list is refused at first, as where a role was assigned a moment ago."""
+        self.form(cloud, failures=[{"path": path, "status": 403, "code": code, "count": 12}])
+        missing = f"lacks {permission}; grant it"
+        says = [node for node in self.cluster.nodes if missing in node.log.read_text()]
+        self.assertTrue(says)
+        for node in says:
+            # Once, however often it was asked again.
+            self.assertEqual(node.log.read_text().count(missing), 1, node.name)
+        self.failed = False
+
+    def test_permission_of_aws(self):
+        """a permission that AWS grants late is named, once, and asked for again"""
+        self.granted_late(
+            "aws", "DescribeInstances", "UnauthorizedOperation", "ec2:DescribeInstances"
+        )
+
+    def test_permission_of_gcp(self):
+        """a permission that Google grants late is named, once, and asked for again"""
+        self.granted_late(
+            "gcp", "aggregated/instances", "forbidden", "compute.instances.list"
+        )
+
+    def test_permission_of_azure(self):
+        """a permission that Azure grants late is named, once, and asked for again"""
+        self.granted_late(
+            "azure", "/providers/Microsoft.Network", "AuthorizationFailed",
+            "Microsoft.Network/networkInterfaces/read",
+        )
+
     def half(self, cloud, path):
         # In one page, as lists of this length are: every page more halves a round's chance.
         failures = [{"path": path, "status": 503, "share": 0.5}]
@@ -185,6 +215,10 @@ class ReplacedAsAWhole(unittest.TestCase):
         self.failed = False
 
 
+# What a request for a further page of a list has, and the first one has not.
+FURTHER_PAGE = {"aws": "NextToken", "gcp": "pageToken", "azure": "skiptoken"}
+
+
 class Discover(unittest.TestCase):
     """`dstnode discover`, as somebody would who finds out why a node finds nobody."""
 
@@ -193,6 +227,31 @@ class Discover(unittest.TestCase):
 
     def tearDown(self):
         self.fake.close()
+
+    def test_a_list_that_fails_on_a_later_page(self):
+        """half a list is no list: the failure is said, and nothing is taken for the whole"""
+        for cloud, further in FURTHER_PAGE.items():
+            with self.subTest(cloud):
+                self.fake.close()
+                self.fake = FakeCloud(cloud)
+                self.fake.state(
+                    page_size=2,
+                    instances=[
+                        instance(cloud, f"i-{number}", f"10.0.0.{number}", "coordinator")
+                        for number in range(1, 6)
+                    ],
+                    failures=[{"path": further, "status": 503, "code": "Injected", "count": 1}],
+                )
+                answer = self.discover("--output", "json", DISCOVERY_METHOD=cloud)
+                self.assertEqual(answer.returncode, 1, answer.stdout)
+                self.assertEqual(json.loads(answer.stdout), [])
+                self.assertIn("503", answer.stderr)
+                answer = self.discover("--output", "json", DISCOVERY_METHOD=cloud)
+                self.assertEqual(answer.returncode, 0, answer.stderr)
+                found = {peer["address"] for peer in json.loads(answer.stdout)}
+                self.assertTrue(
+                    found >= {f"10.0.0.{number}:9000" for number in range(1, 6)}, found
+                )
 
     def discover(self, *arguments, **settings):
         return subprocess.run(
