@@ -2,6 +2,7 @@
 
 import json
 import random
+import secrets
 import subprocess
 import time
 import unittest
@@ -143,6 +144,16 @@ class Formation(unittest.TestCase):
         node.kill()
         node.start()
         self.cluster.wait_ready([node])
+        # It serves, and says what it can't do: in the status and as a figure.
+        def complains():
+            reports = {report["label"]: report for report in self.cluster.status()["nodes"]}
+            return any("discovery aws" in problem for problem in reports[node.name]["problems"])
+
+        wait_until("the status says that discovery fails", complains, 30)
+        self.assertIn(
+            f'dst_discovery_failing{{node="{node.name}",source="aws"}} 1.0\n',
+            http_get(node.address, "/metrics")[1],
+        )
         self.fake = None
         self.failed = False
 
@@ -212,6 +223,79 @@ class ReplacedAsAWhole(unittest.TestCase):
         self.assertEqual([self.cluster_of(node) for node in coordinators], [before] * 3)
         got = self.cluster.s3().get_object(Bucket="kept", Key="k")["Body"].read()
         self.assertEqual(got, body)
+        self.failed = False
+
+
+class Strangers(unittest.TestCase):
+    """Somebody else's cluster carries the same tag, and gets an address that was ours."""
+
+    def setUp(self):
+        self.failed = True
+        self.fake = FakeCloud("aws")
+        self.cluster = CloudCluster("strangers", self.fake, storage=3, gateways=1)
+
+    def tearDown(self):
+        self.cluster.close(keep=self.failed)
+        self.fake.close()
+
+    def stranger(self):
+        """A coordinator that forms a cluster of its own, under another secret."""
+        node = self.cluster._add(
+            "coordinator", "x1", self.cluster.port, BOOTSTRAP_EXPECT="1",
+            CLUSTER_SECRET=secrets.token_hex(32),
+        )
+        self.cluster.nodes.remove(node)
+        self.addCleanup(node.kill)
+        self.settle(node, "127.0.7.90")
+        for name in ("DISCOVERY_METHOD", "DISCOVERY_PORT", "CLUSTER_NAME"):
+            node.environment[name] = self.cluster.node("c1").environment[name]
+        node.environment.update(self.fake.environment())
+        del node.environment["SEED_NODES"]
+        return node
+
+    def settle(self, node, host):
+        node.address = node.environment["LISTEN_ADDRESS"] = f"{host}:{self.cluster.port}"
+
+    def cluster_of(self, node):
+        return json.loads((node.data / "node.json").read_text()).get("cluster")
+
+    def test_clusters_are_never_merged(self):
+        """a foreign cluster under the same tag, also at an address that was ours, stays foreign"""
+        stranger = self.stranger()
+        instances = [
+            *self.cluster.instances(), instance("aws", "i-x1", "127.0.7.90", "coordinator")
+        ]
+        self.fake.state(instances=instances)
+        stranger.start()
+        wait_until("x1 has its cluster", lambda: self.cluster_of(stranger), 30)
+        self.cluster.start()
+        s3 = self.cluster.s3()
+        s3.create_bucket(Bucket="ours")
+        s3.put_object(Bucket="ours", Key="k", Body=b"ours")
+        ours = {self.cluster_of(node) for node in self.cluster.nodes}
+        self.assertEqual(len(ours), 1)
+        self.assertNotIn(self.cluster_of(stranger), ours)
+        # The machine of c3 is gone, and its address goes to the stranger.
+        lost = self.cluster.node("c3")
+        lost.kill()
+        stranger.kill()
+        self.settle(stranger, lost.address.split(":")[0])
+        stranger.start()
+        wait_until("x1 is back", stranger.is_ready, 30)
+        joins = self.cluster.of("storage")[0]
+        joins.kill()
+        joins.start()
+        self.cluster.wait_ready([joins])
+        nodes = self.cluster.status()["nodes"]
+        self.assertEqual({node["label"] for node in nodes}, {n.name for n in self.cluster.nodes})
+        wait_until(
+            "c3 is missed",
+            lambda: "up" not in [
+                node["state"] for node in self.cluster.status()["nodes"] if node["label"] == "c3"
+            ],
+        )
+        self.assertEqual({self.cluster_of(node) for node in self.cluster.nodes}, ours)
+        self.assertEqual(s3.get_object(Bucket="ours", Key="k")["Body"].read(), b"ours")
         self.failed = False
 
 
