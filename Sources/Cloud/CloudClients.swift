@@ -97,7 +97,10 @@ package final class CloudClients: Sendable {
             case .azure:
                 AzureMetadata.get(endpoints.azureMetadata, AzureMetadata.instanceTarget)
             }
-        guard let reply = try? await shell.once(request, deadline) else { return false }
+        guard
+            let reply = try? await shell.send(
+                request, deadline, limit: CloudLimits.callTime)
+        else { return false }
         return Self.isAnswer(reply, of: cloud)
     }
 

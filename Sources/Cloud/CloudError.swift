@@ -113,7 +113,7 @@ extension CloudError: CustomStringConvertible {
                 + "asked again"
         case .refused(let service, let status, let detail):
             "\(service) refuses the request (\(status), \(detail)); check the settings"
-        case .notFound(let what): "\(what) does not exist; check its name"
+        case .notFound(let what): "not found, or without a value yet: \(what)"
         case .foreignLink(let host):
             "the next page is said to be at \(host); nothing is sent to another host"
         case .badReference(let text, let advice):

@@ -22,7 +22,7 @@ package enum CloudLimits {
     /// Pages of one list.
     package static let pagesMax = 50
     /// How long the first of two lists waits for the second, where that failed.
-    package static let pendingTime = Duration.seconds(30)
+    package static let pendingTime = Duration.seconds(120)
     /// Instances on one page that is asked for. EC2 allows 5...1000, Compute Engine 500.
     package static let awsPageSize = 1000
     package static let gcpPageSize = 500

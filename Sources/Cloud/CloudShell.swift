@@ -1,4 +1,5 @@
 import Core
+import Synchronization
 
 /// When a round of calls must be over.
 package struct CloudDeadline: Sendable, Equatable {
@@ -21,6 +22,11 @@ package struct CloudShell: Sendable {
     private let transport: any CloudTransport
     private let sleep: @Sendable (Duration) async -> Void
     private let chance: @Sendable () -> Double
+    private let calls = Calls()
+
+    private final class Calls: Sendable {
+        let count = Atomic<Int>(0)
+    }
 
     /// - Parameters:
     ///   - sleep: Returns early when its task is cancelled.
@@ -42,9 +48,20 @@ package struct CloudShell: Sendable {
         CloudDeadline(limit, from: clocks.monotonic)
     }
 
+    /// Calls of APIs so far, whatever came of them. The metadata service's cost nothing.
+    package var callCount: Int { calls.count.load(ordering: .relaxed) }
+
     /// One call of an API, which is not repeated: who asks has a schedule.
     package func once(
-        _ request: CloudRequest, _ deadline: CloudDeadline, limit: Duration = CloudLimits.callTime
+        _ request: CloudRequest, _ deadline: CloudDeadline
+    ) async throws(CloudError) -> CloudReply {
+        calls.count.add(1, ordering: .relaxed)
+        return try await send(request, deadline, limit: CloudLimits.callTime)
+    }
+
+    /// One call that no quota counts.
+    func send(
+        _ request: CloudRequest, _ deadline: CloudDeadline, limit: Duration
     ) async throws(CloudError) -> CloudReply {
         guard let left = deadline.left(clocks.monotonic) else { throw .late(request.name) }
         return try await transport.send(request, within: min(left, limit))
@@ -61,7 +78,7 @@ package struct CloudShell: Sendable {
             let isLast = attempt == CloudLimits.metadataTries
             var wanted: Duration?
             do throws(CloudError) {
-                let reply = try await once(request, deadline, limit: CloudLimits.metadataTime)
+                let reply = try await send(request, deadline, limit: CloudLimits.metadataTime)
                 let passes = reply.status == 429 || reply.status >= 500
                 guard !isLast, passes || repeats.contains(reply.status) else { return reply }
                 wanted = reply.retryAfter

@@ -196,7 +196,13 @@ package final class ClusterFollower: Sendable {
             case .done:
                 take(reply, askedAt: askedAt)
                 return .heard
-            case .notLeader: return .redirected(NodeID(bytes: reply.leader))
+            case .notLeader:
+                let leader = NodeID(bytes: reply.leader)
+                // Whoever was found may be the only one that was found.
+                if let leader, !reply.leaderAddress.isEmpty {
+                    addresses.set(reply.leaderAddress, of: leader)
+                }
+                return .redirected(leader)
             default: return .failed("the coordinator answered \(reply.status)")
             }
         } catch {

@@ -18,6 +18,7 @@ package struct AWSDiscovery: DiscoveryPlugin {
 
     package var name: String { "aws" }
     package var price: DiscoveryPrice { .calls }
+    package var callCount: Int { clients.shell.callCount }
 
     package func find() async throws(DiscoveryError) -> Discovered {
         try await CloudPeers.find(.aws, clients, cluster: cluster, port: port, source: name)

@@ -18,6 +18,7 @@ package struct AzureDiscovery: DiscoveryPlugin {
 
     package var name: String { "azure" }
     package var price: DiscoveryPrice { .calls }
+    package var callCount: Int { clients.shell.callCount }
 
     package func find() async throws(DiscoveryError) -> Discovered {
         try await CloudPeers.find(.azure, clients, cluster: cluster, port: port, source: name)

@@ -35,18 +35,20 @@ struct CandidateSource: Sendable {
 
     /// - Returns: What changed.
     mutating func end(
-        _ result: Result<Discovered, DiscoveryError>, now: MonotonicTime, wall: WallTime,
-        chance: Double
+        _ outcome: DiscoveryOutcome, now: MonotonicTime, wall: WallTime, chance: Double
     ) -> [Event] {
         report.askedAt = wall
         report.roundCount += 1
-        switch result {
+        switch outcome.result {
         case .success(let found):
             return succeeded(found, now, chance)
         case .failure(let error):
-            schedule.failed(now, retryAfter: error.retryAfter, chance: chance)
+            // Where it came to no call, the round counts as one all the same.
+            let callCount = schedule.price == .calls ? max(1, outcome.callCount) : 0
+            schedule.failed(
+                now, callCount: callCount, retryAfter: error.retryAfter, chance: chance)
             report.failureCount += 1
-            report.callCount += schedule.price == .calls ? 1 : 0
+            report.callCount += callCount
             report.error = "\(error)"
             report.failingSince = report.failingSince ?? wall
             defer { lastErrorKind = error.kind }

@@ -78,7 +78,7 @@ package final class Candidates: Sendable {
         let outcome = await CombinedDiscovery.ask(plugins[index])
         let (now, wall, chance) = (clocks.monotonic, clocks.wall, chance())
         let events = state.withLock { state in
-            state.sources[index].end(outcome.result, now: now, wall: wall, chance: chance)
+            state.sources[index].end(outcome, now: now, wall: wall, chance: chance)
         }
         for event in events { log(event, outcome.name) }
     }

@@ -15,6 +15,7 @@ package struct CloudDiscovery: DiscoveryPlugin {
 
     package var name: String { "cloud" }
     package var price: DiscoveryPrice { .calls }
+    package var callCount: Int { clients.shell.callCount }
 
     /// What is found names its cloud as the source.
     package func find() async throws(DiscoveryError) -> Discovered {

@@ -7,12 +7,19 @@ package protocol DiscoveryPlugin: Sendable {
     /// `static`, `dns`, `aws`, …: also the ``Peer/source`` of what it finds.
     var name: String { get }
     var price: DiscoveryPrice { get }
+    /// Calls of an API so far, also of rounds that failed.
+    var callCount: Int { get }
 
     /// Asks once.
     ///
     /// - Returns: Peers in no order, this node's own among them or not.
     /// - Throws: ``DiscoveryError`` where the source can't be asked now; it is asked again.
     func find() async throws(DiscoveryError) -> Discovered
+}
+
+extension DiscoveryPlugin {
+    /// Asks no API.
+    package var callCount: Int { 0 }
 }
 
 /// How a source wants to be treated.

@@ -36,10 +36,13 @@ package struct DiscoveryReport: Sendable, Equatable {
 package struct DiscoveryOutcome: Sendable {
     package let name: String
     package let result: Result<Discovered, DiscoveryError>
+    /// Calls of an API that a failed round has cost; what succeeded says it by itself.
+    package let callCount: Int
 
-    package init(name: String, result: Result<Discovered, DiscoveryError>) {
+    package init(name: String, result: Result<Discovered, DiscoveryError>, callCount: Int = 0) {
         self.name = name
         self.result = result
+        self.callCount = callCount
     }
 }
 
@@ -57,10 +60,12 @@ package enum CombinedDiscovery {
     }
 
     static func ask(_ plugin: any DiscoveryPlugin) async -> DiscoveryOutcome {
+        let before = plugin.callCount
         do throws(DiscoveryError) {
             return DiscoveryOutcome(name: plugin.name, result: .success(try await plugin.find()))
         } catch {
-            return DiscoveryOutcome(name: plugin.name, result: .failure(error))
+            return DiscoveryOutcome(
+                name: plugin.name, result: .failure(error), callCount: plugin.callCount - before)
         }
     }
 }

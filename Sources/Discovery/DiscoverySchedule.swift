@@ -53,13 +53,17 @@ package struct DiscoverySchedule: Sendable, Equatable {
         wait(pause, now)
     }
 
-    /// - Parameter retryAfter: What the source asked for.
-    package mutating func failed(_ now: MonotonicTime, retryAfter: Duration?, chance: Double) {
+    /// - Parameters:
+    ///   - callCount: What it has cost; `nil`: as much as the last round.
+    ///   - retryAfter: What the source asked for.
+    package mutating func failed(
+        _ now: MonotonicTime, callCount: Int? = nil, retryAfter: Duration?, chance: Double
+    ) {
         isInFlight = false
         failureCount += 1
-        // How many calls were made before the one that failed is not known.
-        charge(lastCallCount, now)
-        let exponent = min(failureCount, 6)
+        charge(callCount ?? lastCallCount, now)
+        lastCallCount = max(lastCallCount, callCount ?? 1)
+        let exponent = min(max(1, failureCount - DiscoveryLimits.quickTries), 6)
         let top = min(DiscoveryLimits.backoffMax, DiscoveryLimits.backoffMin * (1 << exponent))
         let pause = max(DiscoveryLimits.backoffMin, top * chance)
         wait(max(pause, retryAfter ?? .zero), now)

@@ -18,6 +18,7 @@ package struct GCPDiscovery: DiscoveryPlugin {
 
     package var name: String { "gcp" }
     package var price: DiscoveryPrice { .calls }
+    package var callCount: Int { clients.shell.callCount }
 
     package func find() async throws(DiscoveryError) -> Discovered {
         try await CloudPeers.find(.gcp, clients, cluster: cluster, port: port, source: name)

@@ -28,6 +28,8 @@ package enum GatewayLimits {
     static let adminWait = Duration.seconds(5)
     /// How long a join token may be good for: a minute to ten years.
     static let joinTokenSeconds = 60...10 * 366 * 86_400
+    /// How long a cluster is looked for by a tool that asks coordinators itself.
+    static let directFindTime = Duration.seconds(10)
     /// What one discard or report of chunks may wait for an answer.
     static let chunkErrandDeadline = TimeAmount.seconds(10)
     /// Errands (discards, reports of bad copies) under way at once; more are dropped: repair and

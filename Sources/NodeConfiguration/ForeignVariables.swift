@@ -1,5 +1,6 @@
 /// Finds variables of the environment that look like settings of ours and are none: a setting has
-/// no prefix, and `DST_…` belongs to the program and the scripts around it.
+/// no prefix, and `DST_…` belongs to the program and the scripts around it. Nearly a setting of
+/// discovery counts too: without it a node would find nobody, and not say why.
 enum ForeignVariables {
     static let prefix = "DST_"
 
@@ -23,8 +24,31 @@ enum ForeignVariables {
             ConfigurationProblem(
                 place: "environment \($0)", name: "", text: "there is no such setting",
                 advice: advice(for: $0))
+        } + discoveryProblems(in: environment)
+    }
+
+    /// What is far from every setting may be somebody else's: a platform names variables after its
+    /// services.
+    private static func discoveryProblems(
+        in environment: [String: String]
+    ) -> [ConfigurationProblem] {
+        let settings = Setting.allCases.map(\.name).filter { $0.hasPrefix(discoveryPrefix) }
+        let foreign = environment.filter {
+            $0.key.hasPrefix(discoveryPrefix) && !$0.value.isEmpty && !settings.contains($0.key)
+        }
+        func bare(_ name: String) -> String { String(name.dropFirst(discoveryPrefix.count)) }
+        return foreign.keys.sorted().compactMap { name in
+            guard let meant = Suggestion.nearest(to: bare(name), among: settings.map(bare)) else {
+                return nil
+            }
+            return ConfigurationProblem(
+                place: "environment \(name)", name: "",
+                text: "there is no such setting; known: \(settings.joined(separator: ", "))",
+                advice: "did you mean \(discoveryPrefix)\(meant)?")
         }
     }
+
+    private static let discoveryPrefix = "DISCOVERY_"
 
     private static func advice(for name: String) -> String {
         let settings = Setting.allCases.flatMap { setting in

@@ -132,6 +132,8 @@ private func world(
             _ = try await client.instances(cluster: "c", world.shell.round())
         }
         #expect(failure?.isTransient == true)
+        // Of the API; those of the metadata service are not counted.
+        #expect(world.shell.callCount == 2)
         world.clocks.advance(.seconds(29))
         let next = try await client.instances(cluster: "c", world.shell.round())
         #expect(next.callCount == 1)

@@ -1,6 +1,7 @@
 """The machine of a node is about to go: it prepares, and tells the cloud when it may."""
 
 import unittest
+from datetime import datetime, timedelta, timezone
 
 from cloud_cluster import CloudCluster, FakeCloud
 from cluster import http_get, wait_until
@@ -69,6 +70,75 @@ class Departure(unittest.TestCase):
         self.assertEqual(http_get(node.address, "/health")[0], 200)
         s3.put_object(Bucket="kept", Key="k", Body=b"late")
         wait_until("the cloud is told", lambda: self.completed(), 60)
+        self.failed = False
+
+
+class NotYetSafe(unittest.TestCase):
+    """Three storage nodes hold three copies: what is on one of them has no other place to go."""
+
+    # The answer is due 20 s before the end.
+    NOTICE = timedelta(seconds=40)
+
+    def setUp(self):
+        self.failed = True
+        self.fake = self.cluster = None
+
+    def tearDown(self):
+        if self.cluster:
+            self.cluster.close(keep=self.failed)
+        if self.fake:
+            self.fake.close()
+
+    def start(self, cloud):
+        self.fake = FakeCloud(cloud)
+        self.cluster = CloudCluster("unsafe", self.fake, storage=3, gateways=1)
+        self.fake.state({"self": "i-s3"}, instances=self.cluster.instances())
+        self.cluster.node("s3").environment["LIFECYCLE"] = cloud
+        self.cluster.start()
+
+    def says_so(self, notice):
+        """In its log and in the status, with what it still holds."""
+        node = self.cluster.node("s3")
+        wait_until(
+            "the log says that it is not safe",
+            lambda: "not yet safe: this machine is about to go although" in node.log.read_text(),
+            60,
+        )
+        reports = {node["label"]: node for node in self.cluster.status()["nodes"]}
+        problems = " ".join(reports["s3"]["problems"])
+        self.assertIn(f"its machine is about to go ({notice})", problems)
+        self.assertNotIn("it may go", problems)
+        self.assertGreater(reports["s3"]["partitions"], 0)
+        self.assertNotIn("this machine may go", node.log.read_text())
+
+    def told(self):
+        return [
+            request for request in self.fake.requests()
+            if request["method"] == "POST" and "DescribeInstances" not in request["body"]
+        ]
+
+    def test_a_spot_machine_that_is_taken_away(self):
+        """a spot machine whose data has no other place says that it is not safe, and tells nobody"""
+        self.start("aws")
+        end = datetime.now(timezone.utc) + self.NOTICE
+        self.fake.state(
+            spot_action={"action": "terminate", "time": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        )
+        self.says_so("Spot: terminate")
+        self.assertEqual(self.told(), [])
+        self.failed = False
+
+    def test_an_event_of_azure_is_not_acknowledged(self):
+        """the end of a machine of Azure is not acknowledged while its data is nowhere else"""
+        self.start("azure")
+        end = datetime.now(timezone.utc) + self.NOTICE
+        self.fake.state(incarnation=2, events=[{
+            "EventId": "end", "EventType": "Terminate", "EventStatus": "Scheduled",
+            "ResourceType": "VirtualMachine", "Resources": ["i-s3"],
+            "NotBefore": end.strftime("%a, %d %b %Y %H:%M:%S GMT"),
+        }])
+        self.says_so("scheduled event Terminate")
+        self.assertEqual(self.told(), [])
         self.failed = False
 
 

@@ -2,12 +2,14 @@
 
 import json
 import random
+import secrets
 import subprocess
 import time
 import unittest
+from datetime import datetime, timedelta, timezone
 
 from cloud_cluster import CloudCluster, FakeCloud, instance
-from cluster import DSTNODE, plain_environment, wait_until
+from cluster import DSTNODE, http_get, plain_environment, wait_until
 from content import content
 
 
@@ -77,6 +79,36 @@ class Formation(unittest.TestCase):
         self.form("aws", failures=failures)
         self.failed = False
 
+    def granted_late(self, cloud, path, code, permission):
+        """The list is refused at first, as where a role was assigned a moment ago."""
+        self.form(cloud, failures=[{"path": path, "status": 403, "code": code, "count": 12}])
+        missing = f"lacks {permission}; grant it"
+        says = [node for node in self.cluster.nodes if missing in node.log.read_text()]
+        self.assertTrue(says)
+        for node in says:
+            # Once, however often it was asked again.
+            self.assertEqual(node.log.read_text().count(missing), 1, node.name)
+        self.failed = False
+
+    def test_permission_of_aws(self):
+        """a permission that AWS grants late is named, once, and asked for again"""
+        self.granted_late(
+            "aws", "DescribeInstances", "UnauthorizedOperation", "ec2:DescribeInstances"
+        )
+
+    def test_permission_of_gcp(self):
+        """a permission that Google grants late is named, once, and asked for again"""
+        self.granted_late(
+            "gcp", "aggregated/instances", "forbidden", "compute.instances.list"
+        )
+
+    def test_permission_of_azure(self):
+        """a permission that Azure grants late is named, once, and asked for again"""
+        self.granted_late(
+            "azure", "/providers/Microsoft.Network", "AuthorizationFailed",
+            "Microsoft.Network/networkInterfaces/read",
+        )
+
     def half(self, cloud, path):
         # In one page, as lists of this length are: every page more halves a round's chance.
         failures = [{"path": path, "status": 503, "share": 0.5}]
@@ -112,8 +144,163 @@ class Formation(unittest.TestCase):
         node.kill()
         node.start()
         self.cluster.wait_ready([node])
+        # It serves, and says what it can't do: in the status and as a figure.
+        def complains():
+            reports = {report["label"]: report for report in self.cluster.status()["nodes"]}
+            return any("discovery aws" in problem for problem in reports[node.name]["problems"])
+
+        wait_until("the status says that discovery fails", complains, 30)
+        self.assertIn(
+            f'dst_discovery_failing{{node="{node.name}",source="aws"}} 1.0\n',
+            http_get(node.address, "/metrics")[1],
+        )
         self.fake = None
         self.failed = False
+
+
+class ReplacedAsAWhole(unittest.TestCase):
+    """The group of coordinators lost all its machines, and the cloud made new ones."""
+
+    def setUp(self):
+        self.failed = True
+        self.fake = FakeCloud("aws")
+        # The voter whose disk stays away is soon given up for its replacement.
+        self.cluster = CloudCluster(
+            "replaced", self.fake, storage=3, gateways=1, REPAIR_DELAY="10s"
+        )
+        self.set_form_until(timedelta(hours=1))
+        self.fake.state(instances=self.cluster.instances())
+        self.cluster.start()
+
+    def tearDown(self):
+        self.cluster.close(keep=self.failed)
+        self.fake.close()
+
+    def set_form_until(self, ahead):
+        """As user-data has it: a time that was an hour ahead when the account was empty."""
+        until = datetime.now(timezone.utc) + ahead
+        self.cluster.set(FORM_CLUSTER=until.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+    def says(self, node, text):
+        wait_until(
+            f"{node.name} says '{text}'", lambda: text in http_get(node.address, "/ready")[1], 60
+        )
+        self.assertEqual(http_get(node.address, "/health")[0], 200)
+
+    def cluster_of(self, node):
+        return json.loads((node.data / "node.json").read_text()).get("cluster")
+
+    def test_they_form_no_empty_cluster_over_the_data(self):
+        """blank coordinators wait and say so, storage nodes keep waiting; old disks end that"""
+        s3 = self.cluster.s3()
+        s3.create_bucket(Bucket="kept")
+        body = content("kept", 300_000)
+        s3.put_object(Bucket="kept", Key="k", Body=body)
+        coordinators = self.cluster.of("coordinator")
+        before = self.cluster_of(coordinators[0])
+        self.assertTrue(before)
+        self.set_form_until(-timedelta(hours=1))
+        for node in coordinators:
+            node.kill()
+            node.data.rename(node.data.with_suffix(".lost"))
+            node.environment["NODE_ID"] = f"new-{node.name}"
+        for node in coordinators:
+            node.start()
+        for node in coordinators:
+            self.says(node, "FORM_CLUSTER")
+        for node in [*self.cluster.of("storage"), *self.cluster.of("gateway")]:
+            self.says(node, "is in no cluster yet")
+            self.assertEqual(self.cluster_of(node), before)
+        self.assertEqual([self.cluster_of(node) for node in coordinators], [None] * 3)
+        # A majority's disks come back; the third stays a new one.
+        for node in coordinators[:2]:
+            node.kill()
+            node.data.rename(node.data.with_suffix(".blank"))
+            node.data.with_suffix(".lost").rename(node.data)
+            node.environment["NODE_ID"] = node.name
+            node.start()
+        self.cluster.wait_ready()
+        self.assertEqual([self.cluster_of(node) for node in coordinators], [before] * 3)
+        got = self.cluster.s3().get_object(Bucket="kept", Key="k")["Body"].read()
+        self.assertEqual(got, body)
+        self.failed = False
+
+
+class Strangers(unittest.TestCase):
+    """Somebody else's cluster carries the same tag, and gets an address that was ours."""
+
+    def setUp(self):
+        self.failed = True
+        self.fake = FakeCloud("aws")
+        self.cluster = CloudCluster("strangers", self.fake, storage=3, gateways=1)
+
+    def tearDown(self):
+        self.cluster.close(keep=self.failed)
+        self.fake.close()
+
+    def stranger(self):
+        """A coordinator that forms a cluster of its own, under another secret."""
+        node = self.cluster._add(
+            "coordinator", "x1", self.cluster.port, BOOTSTRAP_EXPECT="1",
+            CLUSTER_SECRET=secrets.token_hex(32),
+        )
+        self.cluster.nodes.remove(node)
+        self.addCleanup(node.kill)
+        self.settle(node, "127.0.7.90")
+        for name in ("DISCOVERY_METHOD", "DISCOVERY_PORT", "CLUSTER_NAME"):
+            node.environment[name] = self.cluster.node("c1").environment[name]
+        node.environment.update(self.fake.environment())
+        del node.environment["SEED_NODES"]
+        return node
+
+    def settle(self, node, host):
+        node.address = node.environment["LISTEN_ADDRESS"] = f"{host}:{self.cluster.port}"
+
+    def cluster_of(self, node):
+        return json.loads((node.data / "node.json").read_text()).get("cluster")
+
+    def test_clusters_are_never_merged(self):
+        """a foreign cluster under the same tag, also at an address that was ours, stays foreign"""
+        stranger = self.stranger()
+        instances = [
+            *self.cluster.instances(), instance("aws", "i-x1", "127.0.7.90", "coordinator")
+        ]
+        self.fake.state(instances=instances)
+        stranger.start()
+        wait_until("x1 has its cluster", lambda: self.cluster_of(stranger), 30)
+        self.cluster.start()
+        s3 = self.cluster.s3()
+        s3.create_bucket(Bucket="ours")
+        s3.put_object(Bucket="ours", Key="k", Body=b"ours")
+        ours = {self.cluster_of(node) for node in self.cluster.nodes}
+        self.assertEqual(len(ours), 1)
+        self.assertNotIn(self.cluster_of(stranger), ours)
+        # The machine of c3 is gone, and its address goes to the stranger.
+        lost = self.cluster.node("c3")
+        lost.kill()
+        stranger.kill()
+        self.settle(stranger, lost.address.split(":")[0])
+        stranger.start()
+        wait_until("x1 is back", stranger.is_ready, 30)
+        joins = self.cluster.of("storage")[0]
+        joins.kill()
+        joins.start()
+        self.cluster.wait_ready([joins])
+        nodes = self.cluster.status()["nodes"]
+        self.assertEqual({node["label"] for node in nodes}, {n.name for n in self.cluster.nodes})
+        wait_until(
+            "c3 is missed",
+            lambda: "up" not in [
+                node["state"] for node in self.cluster.status()["nodes"] if node["label"] == "c3"
+            ],
+        )
+        self.assertEqual({self.cluster_of(node) for node in self.cluster.nodes}, ours)
+        self.assertEqual(s3.get_object(Bucket="ours", Key="k")["Body"].read(), b"ours")
+        self.failed = False
+
+
+# What a request for a further page of a list has, and the first one has not.
+FURTHER_PAGE = {"aws": "NextToken", "gcp": "pageToken", "azure": "skiptoken"}
 
 
 class Discover(unittest.TestCase):
@@ -124,6 +311,31 @@ class Discover(unittest.TestCase):
 
     def tearDown(self):
         self.fake.close()
+
+    def test_a_list_that_fails_on_a_later_page(self):
+        """half a list is no list: the failure is said, and nothing is taken for the whole"""
+        for cloud, further in FURTHER_PAGE.items():
+            with self.subTest(cloud):
+                self.fake.close()
+                self.fake = FakeCloud(cloud)
+                self.fake.state(
+                    page_size=2,
+                    instances=[
+                        instance(cloud, f"i-{number}", f"10.0.0.{number}", "coordinator")
+                        for number in range(1, 6)
+                    ],
+                    failures=[{"path": further, "status": 503, "code": "Injected", "count": 1}],
+                )
+                answer = self.discover("--output", "json", DISCOVERY_METHOD=cloud)
+                self.assertEqual(answer.returncode, 1, answer.stdout)
+                self.assertEqual(json.loads(answer.stdout), [])
+                self.assertIn("503", answer.stderr)
+                answer = self.discover("--output", "json", DISCOVERY_METHOD=cloud)
+                self.assertEqual(answer.returncode, 0, answer.stderr)
+                found = {peer["address"] for peer in json.loads(answer.stdout)}
+                self.assertTrue(
+                    found >= {f"10.0.0.{number}:9000" for number in range(1, 6)}, found
+                )
 
     def discover(self, *arguments, **settings):
         return subprocess.run(

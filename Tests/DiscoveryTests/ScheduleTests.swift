@@ -81,17 +81,31 @@ import Testing
         #expect(schedule.isDue(time(100)))
     }
 
+    @Test func `what a failed round has cost is counted`() {
+        var schedule = DiscoverySchedule(price: .calls)
+        var at = 0.0
+        // Two calls each: after five rounds the minute is used up.
+        for _ in 0..<5 {
+            schedule.began(time(at))
+            schedule.failed(time(at), callCount: 2, retryAfter: nil, chance: 0)
+            if !schedule.isDue(time(at + 1)) { break }
+            at += 1
+        }
+        #expect(at == 4)
+        #expect(!schedule.isDue(time(59)) && schedule.isDue(time(60)))
+    }
+
     @Test func `pauses after errors grow to a minute`() {
         var schedule = DiscoverySchedule(price: .packets)
         var at = 0.0
         var pauses: [Double] = []
-        for _ in 0..<8 {
+        for _ in 0..<10 {
             schedule.began(time(at))
             schedule.failed(time(at), retryAfter: nil, chance: 0.999)
             let pause = Double(schedule.nextAt.milliseconds - time(at).milliseconds) / 1000
             pauses.append(pause.rounded())
             at += pause
         }
-        #expect(pauses == [2, 4, 8, 16, 32, 60, 60, 60])
+        #expect(pauses == [2, 2, 2, 2, 4, 8, 16, 32, 60, 60])
     }
 }

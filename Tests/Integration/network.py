@@ -33,6 +33,21 @@ def ip(*words):
         )
 
 
+def enter(namespace):
+    """Moves this thread, and what it starts, into a namespace. Returns what `leave` wants."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    leave(os.open(f"/run/netns/{namespace}", os.O_RDONLY))
+    return home
+
+
+def leave(descriptor):
+    """To the namespace of the descriptor, which is closed."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(descriptor, CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
+    os.close(descriptor)
+
+
 class Network:
     """The cloud's namespace, those of its machines, and the wires between them.
 
@@ -90,15 +105,7 @@ class Network:
     def enter(self):
         """From here on the test itself, and what it starts, is in the cloud's namespace: it reaches
         nodes as their neighbours do."""
-        self._home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        there = os.open(f"/run/netns/{self.cloud}", os.O_RDONLY)
-        self._move(there)
-        os.close(there)
-
-    def _move(self, namespace):
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.setns(namespace, CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), "setns")
+        self._home = enter(self.cloud)
 
     def block(self, machine, addresses, ways=("INPUT", "OUTPUT")):
         """Packets between the machine and the addresses vanish; with one way only those that come,
@@ -117,8 +124,7 @@ class Network:
     def close(self):
         """Back home; the namespaces end with the last process in them."""
         if self._home is not None:
-            self._move(self._home)
-            os.close(self._home)
+            leave(self._home)
             self._home = None
         for namespace in self.namespaces:
             subprocess.run(["ip", "netns", "delete", namespace], capture_output=True, timeout=60)

@@ -8,7 +8,9 @@ import os
 import re
 import socket
 import subprocess
+import tempfile
 import unittest
+from pathlib import Path
 from urllib.parse import quote
 
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
@@ -393,11 +395,29 @@ class Refusals(unittest.TestCase):
         self.assertIn("DATA_PATH: 'relative' is not an absolute path", text)
         self.assertIn("3 problems; nothing was started", text)
 
+    def test_a_mistyped_discovery(self):
+        """a plugin or a parameter that does not exist is refused with the list of what does"""
+        with tempfile.TemporaryDirectory() as directory:
+            data = Path(directory, "data")
+            code, text = self.start(data, DISCOVERY_METHOD="awz")
+            self.assertEqual(code, 78, text)
+            self.assertIn("static, dns, aws, gcp, azure, cloud", text)
+            self.assertIn("did you mean aws?", text)
+            code, text = self.start(
+                data, DISCOVERY_METHOD="dns", DISCOVERY_DNS_NAME="coordinators:9000"
+            )
+            self.assertEqual(code, 78, text)
+            self.assertIn("did you mean DISCOVERY_DNS_NAMES?", text)
+            self.assertIn("DISCOVERY_AZURE_CLIENT_ID", text)
+            yaml = Path(directory, "dstnode.yaml")
+            yaml.write_text("discovery_methd: aws\n")
+            code, text = self.start(data, "--config", str(yaml))
+            self.assertEqual(code, 78, text)
+            self.assertIn("did you mean discovery_method?", text)
+            self.assertFalse(data.exists())
+
     def test_other_role(self):
         """a data directory of another role, version or of somebody else is refused"""
-        import tempfile
-        from pathlib import Path
-
         with tempfile.TemporaryDirectory() as scratch:
             node = Path(scratch) / "node"
             node.mkdir()

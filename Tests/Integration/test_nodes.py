@@ -3,7 +3,7 @@
 import subprocess
 import unittest
 
-from cluster import DSTNODE, Cluster, wait_until
+from cluster import DSTNODE, Cluster, free_ports, wait_until
 from cluster_case import ClusterCase
 from writers import Writers, verify
 
@@ -29,6 +29,20 @@ class Nodes(NodeCase):
     @classmethod
     def make_cluster(cls):
         return Cluster("nodes", storage=4, gateways=1, REPAIR_DELAY="60s")
+
+    def test_one_coordinator_is_enough_to_be_found(self):
+        """a node that knows of one coordinator alone finds the leader through it, whichever it is"""
+        for coordinator in self.cluster.of("coordinator"):
+            node = self.cluster._add(
+                "gateway", f"by-{coordinator.name}", free_ports(1)[0],
+                SEED_NODES=coordinator.address,
+            )
+            try:
+                node.start()
+                self.cluster.wait_ready([node], seconds=30)
+            finally:
+                node.kill()
+                self.cluster.nodes.remove(node)
 
     def test_a_begun_drain_is_taken_back(self):
         """a storage node that was undrained takes its share again"""

@@ -10,6 +10,7 @@ from cluster import (
     clock_ahead,
     free_ports,
     http_get,
+    plain_environment,
     s3_client,
     wait_until,
 )
@@ -157,6 +158,73 @@ class Tokens(JoiningCase):
             self.assertNotEqual(answer.returncode, 0, arguments)
         answer = self.dstnode("token", "revoke", "zz")
         self.assertNotEqual(answer.returncode, 0)
+
+
+class FirstTokens(JoiningCase):
+    """No gateway is there yet: the first one joins by a token, too."""
+
+    @classmethod
+    def make_cluster(cls):
+        return Cluster("first-tokens", storage=3, gateways=0)
+
+    def beside(self, coordinator, *arguments, **settings):
+        """A command on a coordinator's machine, with that node's settings."""
+        return subprocess.run(
+            [DSTNODE, *arguments],
+            env={
+                **plain_environment(), **self.cluster.node(coordinator).environment, **settings
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def test_a_coordinator_makes_the_first_tokens(self):
+        """beside any coordinator tokens are made, listed and revoked; the first gateway joins"""
+        made = self.beside("c1", "token", "create", "--role", "gateway", "--label", "first")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        gateway = self.joining("gateway", "g8", made.stdout.strip())
+        gateway.start()
+        self.cluster.wait_ready([gateway])
+        s3 = s3_client(
+            f"http://{gateway.address}", self.cluster.access_key, self.cluster.secret_key
+        )
+        s3.create_bucket(Bucket="first")
+        s3.put_object(Bucket="first", Key="k", Body=b"by a token")
+        self.assertEqual(s3.get_object(Bucket="first", Key="k")["Body"].read(), b"by a token")
+        for coordinator in ("c2", "c3"):
+            listed = self.listed(coordinator)
+            self.assertEqual([(one["label"], one["state"]) for one in listed], [("first", "valid")])
+        revoked = self.beside("c3", "token", "revoke", listed[0]["id"])
+        self.assertEqual(revoked.returncode, 0, revoked.stderr)
+        self.assertEqual([one["state"] for one in self.listed("c1")], ["revoked"])
+        # The admin API of the gateway and the coordinators speak of the same tokens.
+        self.assertEqual(
+            json.loads(self.dstnode("token", "list", "--json").stdout)["tokens"],
+            self.listed("c2"),
+        )
+        refused = self.joining("storage", "s9", made.stdout.strip().replace("gateway", "storage"))
+        self.refused(refused, "was revoked")
+
+    def listed(self, coordinator):
+        answer = self.beside(coordinator, "token", "list", "--json")
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        return json.loads(answer.stdout)["tokens"]
+
+    def test_without_the_secret_there_is_no_token(self):
+        """another secret, none, or nobody there: nothing is made, and the reason is said"""
+        wrong = self.beside("c1", "token", "list", CLUSTER_SECRET="ab" * 32)
+        self.assertEqual(wrong.returncode, 1, wrong.stdout)
+        self.assertIn("CLUSTER_SECRET", wrong.stderr)
+        none = self.beside("c1", "token", "list", CLUSTER_SECRET="")
+        self.assertEqual(none.returncode, 78, none.stdout)
+        self.assertIn("CLUSTER_SECRET", none.stderr)
+        nobody = f"127.0.0.1:{free_ports(1)[0]}"
+        silent = self.beside(
+            "c1", "token", "list", LISTEN_ADDRESS=nobody, SEED_NODES=nobody
+        )
+        self.assertEqual(silent.returncode, 1, silent.stdout)
+        self.assertIn(nobody, silent.stderr)
 
 
 class ADayLater(JoiningCase):

@@ -65,11 +65,23 @@ private func problems(_ more: [String: String]) async throws -> [String] {
         (["DISCOVERY_METHOD": "aws", "LIFECYCLE": "asw"], "did you mean aws?"),
         (["DISCOVERY_METHOD": "static"], "SEED_NODES: is not set"),
         (["DST_AWS_EC3_ENDPOINT": "x"], "did you mean DST_AWS_EC2_ENDPOINT?"),
+        (
+            ["DISCOVERY_DNS_NAME": "c:9000"],
+            "no such setting; known: DISCOVERY_METHOD, DISCOVERY_DNS_NAMES"
+        ),
+        (["DISCOVERY_AZURE_CLIENT": "x"], "did you mean DISCOVERY_AZURE_CLIENT_ID?"),
     ]) func `what can't work is refused with what to write`(
         settings: [String: String], text: String
     ) async throws {
         let problems = try await problems(settings)
         #expect(problems.contains { $0.contains(text) }, "\(problems)")
+    }
+
+    @Test func `what a platform names after its services is nobody's setting`() async throws {
+        _ = try await load([
+            "DISCOVERY_METHOD": "cloud", "DISCOVERY_SERVICE_HOST": "10.0.0.1",
+            "DISCOVERY_PORT_80_TCP": "x", "DISCOVERY_URL": "x",
+        ])
     }
 
     @Test func `what is not used is said`() async throws {

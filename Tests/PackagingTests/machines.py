@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from cluster import LOGS, wait_until
+from network import enter, leave
 
 ROOTS = Path("/var/cache/dstorage-tests")
 SUITE = "bookworm"
@@ -34,14 +35,14 @@ def call(*command, seconds=120, **options):
     return done.stdout
 
 
-def base_root():
+def base_root(packages=PACKAGES):
     """A Debian 12 root, made once for this machine."""
-    root = ROOTS / f"{SUITE}-{hash_of(PACKAGES):x}"
+    root = ROOTS / f"{SUITE}-{hash_of(packages):x}"
     if not root.exists():
         ROOTS.mkdir(parents=True, exist_ok=True)
         making = Path(tempfile.mkdtemp(prefix="making-", dir=ROOTS))
         call(
-            "debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(making),
+            "debootstrap", "--variant=minbase", f"--include={packages}", SUITE, str(making),
             mirror(), seconds=900,
         )
         making.rename(root)
@@ -72,6 +73,7 @@ class Lan:
         self.directory.chmod(0o755)
         self.machines = []
         self._layers = []
+        self._home = None
         call("ip", "netns", "add", self.name)
         self.inside("ip", "link", "set", "lo", "up")
         self.inside("ip", "link", "add", "lan", "type", "bridge")
@@ -80,6 +82,10 @@ class Lan:
 
     def inside(self, *command, **options):
         return call("ip", "netns", "exec", self.name, *command, **options)
+
+    def enter(self):
+        """From here on the test itself is in the network, beside the machines."""
+        self._home = enter(self.name)
 
     def layer(self, name, lower):
         """A writable root over others, topmost first."""
@@ -99,6 +105,9 @@ class Lan:
         return machine
 
     def close(self, keep=False):
+        if self._home is not None:
+            leave(self._home)
+            self._home = None
         for machine in self.machines:
             if keep:
                 machine.keep_logs(LOGS / f"packaging-{self.name}")
@@ -119,6 +128,8 @@ class Machine:
         self.namespace = f"{lan.name}-{name}"
         self.console = lan.directory / f"{name}.console"
         self.process = None
+        # Devices of the host's that are devices of this machine's, too.
+        self.devices = []
         (root / "etc/hostname").write_text(name + "\n")
         (root / "etc/machine-id").write_text(secrets.token_hex(16) + "\n")
         link = f"v{secrets.token_hex(4)}"
@@ -140,6 +151,7 @@ class Machine:
             f"--directory={self.root}", f"--network-namespace-path=/run/netns/{self.namespace}",
             # For the machine's own firewall.
             "--capability=CAP_NET_ADMIN",
+            *(f"--bind={device}" for device in self.devices),
         ]
         with_systemd = Path("/run/systemd/system").is_dir()
         if not with_systemd:
@@ -233,6 +245,8 @@ class Machine:
 
     def keep_logs(self, directory):
         directory.mkdir(parents=True, exist_ok=True)
+        if self.process is None:
+            return
         shutil.copy(self.console, directory)
         try:
             text = self.run("journalctl --no-pager --output=short-precise", check=False)

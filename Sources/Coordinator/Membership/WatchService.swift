@@ -52,9 +52,11 @@ struct WatchService: Sendable {
 
     private func notLeader() async -> ProtoWatchReply {
         let leader = await consensus.state(of: .system)?.leader
+        let address = leader.flatMap { mirror.state.nodes[$0]?.address }
         return .with {
             $0.status = .notLeader
             if let leader { $0.leader = leader.data }
+            $0.leaderAddress = address ?? ""
         }
     }
 }

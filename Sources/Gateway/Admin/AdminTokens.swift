@@ -6,14 +6,14 @@ import Messages
 import S3
 import Wire
 
-/// Join tokens by the admin API.
-struct AdminTokens: Sendable {
+/// Join tokens by the admin API, or beside a coordinator: see ``DirectTokens``.
+package struct AdminTokens: Sendable {
     let door: AdminCatalogue
     let clocks: any Clocks
     let logger: Logger
     let fingerprint: String?
 
-    func list() async throws -> JoinTokenList {
+    package func list() async throws -> JoinTokenList {
         let now = clocks.wall.milliseconds
         let tokens = try await door.ask(.listJoinTokens(ProtoListJoinTokens())).joinTokens.tokens
         return JoinTokenList(
@@ -26,18 +26,17 @@ struct AdminTokens: Sendable {
     }
 
     func create(_ body: [UInt8]) async throws -> CreatedJoinToken {
-        guard let wish = try? JSONDecoder().decode(NewJoinToken.self, from: Data(body)),
-            let role = NodeRole(rawValue: wish.role), role != .coordinator,
+        guard let wish = try? JSONDecoder().decode(NewJoinToken.self, from: Data(body)) else {
+            throw Self.badWish
+        }
+        return try await create(wish)
+    }
+
+    package func create(_ wish: NewJoinToken) async throws -> CreatedJoinToken {
+        guard let role = NodeRole(rawValue: wish.role), role != .coordinator,
             wish.label.count <= GatewayLimits.keyLabelCharactersMax,
             GatewayLimits.joinTokenSeconds.contains(wish.expiresSeconds)
-        else {
-            throw S3Error(
-                .invalidRequest,
-                "The body must be {\"role\": \"storage\" or \"gateway\", \"expiresSeconds\": "
-                    + "\(GatewayLimits.joinTokenSeconds.lowerBound) to "
-                    + "\(GatewayLimits.joinTokenSeconds.upperBound), \"label\": TEXT} with a label of at most "
-                    + "\(GatewayLimits.keyLabelCharactersMax) characters.")
-        }
+        else { throw Self.badWish }
         guard let fingerprint else {
             throw S3Error(.serviceUnavailable, "This gateway has no certificate yet.")
         }
@@ -59,7 +58,16 @@ struct AdminTokens: Sendable {
             id: Hex.encode(token.id), token: token.text, expiresMilliseconds: expiry)
     }
 
-    func revoke(_ id: String) async throws {
+    private static var badWish: S3Error {
+        S3Error(
+            .invalidRequest,
+            "The body must be {\"role\": \"storage\" or \"gateway\", \"expiresSeconds\": "
+                + "\(GatewayLimits.joinTokenSeconds.lowerBound) to "
+                + "\(GatewayLimits.joinTokenSeconds.upperBound), \"label\": TEXT} with a label of "
+                + "at most \(GatewayLimits.keyLabelCharactersMax) characters.")
+    }
+
+    package func revoke(_ id: String) async throws {
         guard let bytes = Hex.decode(id.utf8), bytes.count == JoinToken.idBytes else {
             throw S3Error(
                 .invalidRequest, "A join token's id is \(JoinToken.idBytes * 2) hex digits.")

@@ -392,6 +392,12 @@ package nonisolated struct ProtoWatchReply: @unchecked Sendable {
     set {_uniqueStorage()._leaderTerm = newValue}
   }
 
+  /// beside leader: where it is, as far as is known
+  package var leaderAddress: String {
+    get {_storage._leaderAddress}
+    set {_uniqueStorage()._leaderAddress = newValue}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -987,7 +993,7 @@ nonisolated extension ProtoWatchRequest: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension ProtoWatchReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".WatchReply"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}status\0\u{1}leader\0\u{1}changes\0\u{1}liveness\0\u{3}liveness_version\0\u{3}leader_term\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}status\0\u{1}leader\0\u{1}changes\0\u{1}liveness\0\u{3}liveness_version\0\u{3}leader_term\0\u{3}leader_address\0")
 
   fileprivate class _StorageClass {
     var _status: ProtoCatalogueStatus = .unknown
@@ -996,6 +1002,7 @@ nonisolated extension ProtoWatchReply: SwiftProtobuf.Message, SwiftProtobuf._Mes
     var _liveness: [ProtoNodeLiveness] = []
     var _livenessVersion: UInt64 = 0
     var _leaderTerm: UInt64 = 0
+    var _leaderAddress: String = String()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1012,6 +1019,7 @@ nonisolated extension ProtoWatchReply: SwiftProtobuf.Message, SwiftProtobuf._Mes
       _liveness = source._liveness
       _livenessVersion = source._livenessVersion
       _leaderTerm = source._leaderTerm
+      _leaderAddress = source._leaderAddress
     }
   }
 
@@ -1036,6 +1044,7 @@ nonisolated extension ProtoWatchReply: SwiftProtobuf.Message, SwiftProtobuf._Mes
         case 4: try { try decoder.decodeRepeatedMessageField(value: &_storage._liveness) }()
         case 5: try { try decoder.decodeSingularUInt64Field(value: &_storage._livenessVersion) }()
         case 6: try { try decoder.decodeSingularUInt64Field(value: &_storage._leaderTerm) }()
+        case 7: try { try decoder.decodeSingularStringField(value: &_storage._leaderAddress) }()
         default: break
         }
       }
@@ -1066,6 +1075,9 @@ nonisolated extension ProtoWatchReply: SwiftProtobuf.Message, SwiftProtobuf._Mes
       if _storage._leaderTerm != 0 {
         try visitor.visitSingularUInt64Field(value: _storage._leaderTerm, fieldNumber: 6)
       }
+      if !_storage._leaderAddress.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._leaderAddress, fieldNumber: 7)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1081,6 +1093,7 @@ nonisolated extension ProtoWatchReply: SwiftProtobuf.Message, SwiftProtobuf._Mes
         if _storage._liveness != rhs_storage._liveness {return false}
         if _storage._livenessVersion != rhs_storage._livenessVersion {return false}
         if _storage._leaderTerm != rhs_storage._leaderTerm {return false}
+        if _storage._leaderAddress != rhs_storage._leaderAddress {return false}
         return true
       }
       if !storagesAreEqual {return false}

@@ -16,6 +16,11 @@ struct ClientOptions: ParsableArguments {
     @Option(help: "Directory of a dev cluster (.dstorage): its client.env counts as environment.")
     var home: String?
 
+    /// Whether a flag or the environment says which gateway to ask.
+    func namesGateway(_ environment: [String: String]) -> Bool {
+        endpoint != nil || home != nil || !(environment["AWS_ENDPOINT_URL"] ?? "").isEmpty
+    }
+
     func client() throws -> SignedClient {
         var environment = ProcessInfo.processInfo.environment
         environment.merge(try LocalNode.clientEnvironment(environment)) { given, _ in given }

@@ -17,6 +17,11 @@ enum LocalNode {
         return listen
     }
 
+    /// Whether the settings in `environment` are a coordinator's.
+    static func isCoordinator(_ environment: [String: String]) -> Bool {
+        environment[Setting.nodeType.name] == NodeRole.coordinator.rawValue
+    }
+
     /// What stock clients would read, worked out from a gateway's own settings in `environment`;
     /// empty beside other nodes.
     ///

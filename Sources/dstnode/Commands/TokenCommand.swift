@@ -4,7 +4,7 @@ import Core
 import Foundation
 import NodeConfiguration
 
-/// `dstnode token`: join tokens, through the admin API of a gateway.
+/// `dstnode token`: join tokens, through the admin API of a gateway or beside a coordinator.
 struct TokenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "token",
@@ -14,6 +14,10 @@ struct TokenCommand: AsyncParsableCommand {
             CLUSTER_SECRET: set JOIN_TOKEN or JOIN_TOKEN_FILE. One token serves any number of \
             nodes of its role until it expires. A node that has joined needs it no more: its \
             certificate renews itself, also when the token has expired or was revoked.
+
+            Beside a coordinator, with its settings in the environment (NODE_TYPE=coordinator, \
+            CLUSTER_SECRET or CLUSTER_SECRET_FILE) and no gateway named, the coordinators are \
+            asked: the first gateway may join by a token, too.
             """,
         subcommands: [Create.self, List.self, Revoke.self])
 
@@ -45,10 +49,8 @@ struct TokenCommand: AsyncParsableCommand {
 
         func run() async throws {
             let seconds = DurationText.parse(expires)?.components.seconds ?? 0
-            let created = try await options.client().json(
-                "POST", AdminPaths.tokens,
-                body: NewJoinToken(role: role, expiresSeconds: Int(seconds), label: label),
-                as: CreatedJoinToken.self)
+            let created = try await TokenDesk(options).create(
+                NewJoinToken(role: role, expiresSeconds: Int(seconds), label: label))
             if json { try Terminal.sayJSON(created) } else { Terminal.say(created.token) }
         }
     }
@@ -62,8 +64,7 @@ struct TokenCommand: AsyncParsableCommand {
         @OptionGroup var options: ClientOptions
 
         func run() async throws {
-            let list = try await options.client().json(
-                "GET", AdminPaths.tokens, as: JoinTokenList.self)
+            let list = try await TokenDesk(options).list()
             if json { return try Terminal.sayJSON(list) }
             var table = TextTable(["TOKEN", "ROLE", "STATE", "CREATED", "EXPIRES", "LABEL"])
             for token in list.tokens {
@@ -87,7 +88,7 @@ struct TokenCommand: AsyncParsableCommand {
         @OptionGroup var options: ClientOptions
 
         func run() async throws {
-            try await options.client().checked("DELETE", AdminPaths.token(id))
+            try await TokenDesk(options).revoke(id)
         }
     }
 }

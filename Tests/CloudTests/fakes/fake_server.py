@@ -48,7 +48,8 @@ class Fake:
         """The first failure whose `path` is in the request's. `count` says how often it happens, or
         `share` how likely it is, by the same dice in every run."""
         for failure in self.state["failures"]:
-            if failure.get("path", "") not in request.path + "?" + request.text():
+            asked = f"{request.path}?{request.raw_query}?{request.text()}"
+            if failure.get("path", "") not in asked:
                 continue
             if "share" in failure:
                 if self.dice.random() >= failure["share"]:
