@@ -2,10 +2,10 @@ extension Mutation {
     /// What is promised, and broken by it.
     package var promise: String {
         switch self {
-        case .voteTwice:
+        case .voteTwice, .forgetVote:
             "at most one leader a term"
-        case .voteForShorterLog, .commitByOne, .overwriteQueuesNewChunks, .snapshotOmitsBodies,
-            .sweepAsksOneRange:
+        case .voteForShorterLog, .commitByOne, .countLearners, .overwriteQueuesNewChunks,
+            .snapshotOmitsBodies, .sweepAsksOneRange:
             "an acknowledged write is readable until deleted"
         case .keepConflictingSuffix, .acceptAnyPrevious:
             "replicas of a range hold the same"
@@ -40,11 +40,12 @@ extension Mutation {
             "an acknowledged write survives a kill"
         case .readUnverified, .repairTrustsHeader:
             "a corrupt copy is replaced, not kept"
-        case .strayDropsHeld, .writeDuringMove, .commitUnpulledMove, .repairForgetsFailure:
+        case .strayDropsHeld, .writeDuringMove, .skipEpochCheck, .commitUnpulledMove,
+            .repairForgetsFailure:
             "redundancy: every chunk has its copies"
         case .refusalCountsAsCopy, .missingCopyForgotten:
             "an acknowledged write is on a quorum, the rest queued for repair"
-        case .unknownIsDone:
+        case .unknownIsDone, .reuseCommandID:
             "an acknowledged write is readable"
         case .unknownIsDiscarded, .unknownIsUnavailable:
             "an acknowledged or visible object has its bytes"

@@ -29,6 +29,11 @@ package enum Mutation: String, CaseIterable, Sendable {
     /// The first entry after a start or a snapshot is not applied: one replica misses a write.
     case skipFirstAfterStart = "skip-first-after-start"
 
+    /// A vote is given and not written down: after a restart the node votes again.
+    case forgetVote = "forget-vote"
+    /// Learners count as voters: an entry is committed that a majority of voters lacks.
+    case countLearners = "count-learners"
+
     // The coordinator's groups, and their log.
 
     /// Entries are acknowledged before the log is synced: a power cut takes what was promised.
@@ -87,6 +92,9 @@ package enum Mutation: String, CaseIterable, Sendable {
     /// The sweep asks one range for all: chunks that another range names are removed.
     case sweepAsksOneRange = "sweep-asks-one-range"
 
+    /// A node takes chunks of any partition, by whatever map: copies are where nobody looks.
+    case skipEpochCheck = "skip-epoch-check"
+
     // The operations on objects.
 
     /// A node's refusal counts as its copy: an object is named with fewer copies than promised.
@@ -99,6 +107,8 @@ package enum Mutation: String, CaseIterable, Sendable {
     case unknownIsDiscarded = "unknown-is-discarded"
     /// A commit of which nothing is known is repeated as a new one: it is applied twice.
     case retryWithNewID = "retry-with-new-id"
+    /// Commands have the ids of others: what was not done is answered as the other was.
+    case reuseCommandID = "reuse-command-id"
     /// Corrupt blocks are served: neither the storage node nor the gateway looks at them.
     case serveUnchecked = "serve-unchecked"
     /// One copy of a chunk is asked, no other: an object with two good copies can't be read.

@@ -21,6 +21,7 @@ extension ObjectService {
     ) async throws(ObjectStoreError) -> ProtoRangeResult {
         var command = ProtoRangeCommand()
         command.id = random.identifier(CommandID.self).data
+        if Mutation.isOn(.reuseCommandID) { command.id = Data(repeating: command.id[0], count: 16) }
         command.timeMs = clocks.wall.milliseconds
         command.kind = kind
         let result: ProtoRangeResult

@@ -263,7 +263,8 @@ extension RaftNode {
     /// 3.6.2: an entry is committed when a majority has it and it is of the leader's term; then
     /// all before it are.
     mutating func advanceCommit(now: UInt64) {
-        let matches = progress.lazy.filter(\.isVoter).map(\.match)
+        let matches = progress.lazy.filter { $0.isVoter || Mutation.isOn(.countLearners) }
+            .map(\.match)
         let reached =
             (Mutation.isOn(.commitByOne) ? matches.max() : Quorum.reached(matches)) ?? .zero
         guard reached > commit, reached >= termStart else { return }

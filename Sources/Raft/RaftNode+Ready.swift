@@ -36,6 +36,7 @@ extension RaftNode {
     private mutating func handOutWrites(in ready: inout RaftReady) {
         if hardState != hardStateWritten {
             ready.hardState = hardState
+            if Mutation.isOn(.forgetVote) { ready.hardState?.votedFor = nil }
             hardStateWritten = hardState
         }
         if written < log.last.index {

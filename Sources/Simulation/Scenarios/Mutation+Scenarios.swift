@@ -9,7 +9,7 @@ import Core
                 .applyTwice, .answerFromFollower, .skipFirstAfterStart:
                 ["leaders", "power", "mixed"]
             case .acceptAnyPrevious, .heartbeatCommitsUnmatched, .readBeforeOwnEntry,
-                .readWithoutRound:
+                .readWithoutRound, .forgetVote, .countLearners:
                 [MutationHunt.raft]
             case .leaseWithoutAnswers: ["leaders", "clocks"]
             case .ackBeforeLogSync, .loseLastLogRecord, .unknownIsDone: ["power", "leaders"]
@@ -17,14 +17,15 @@ import Core
             case .ackBeforeChunkSync, .scanStopsAtHole: ["power", "mixed"]
             case .tombstoneUnsynced, .recoveryForgetsDeletes, .garbageForgetsAbsent: ["garbage"]
             case .swapAnswers, .skipIfMatch, .skipIfNoneMatch, .listSkipsAtBorder,
-                .overwriteLeaksChunks, .overwriteQueuesNewChunks, .usageKeepsRemoved:
+                .reuseCommandID, .overwriteLeaksChunks, .overwriteQueuesNewChunks,
+                .usageKeepsRemoved:
                 ["calm", "mixed"]
             case .snapshotOmitsBodies, .checkpointWithoutCopy: ["snapshots"]
             case .readUnverified, .repairTrustsHeader, .serveUnchecked: ["rot"]
             case .readOneCopy: ["reading"]
             case .strayDropsHeld, .plannerCountsGone: ["lost-disk", "replacement"]
             case .neverGiveUp: ["gone"]
-            case .writeDuringMove, .drainIgnoresMoves, .commitUnpulledMove:
+            case .writeDuringMove, .drainIgnoresMoves, .commitUnpulledMove, .skipEpochCheck:
                 ["drain", "replacement"]
             case .refusalCountsAsCopy, .missingCopyForgotten, .repairForgetsFailure:
                 ["full", "mixed"]
