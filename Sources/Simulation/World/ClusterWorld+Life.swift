@@ -15,8 +15,9 @@ extension ClusterWorld {
         static let settled: UInt64 = 1_200_000
     }
 
-    /// Milliseconds between two looks at what objects name.
-    private static let look: UInt64 = 2_000
+    /// Between two looks at all disks while trouble lasts, and how often that is at most.
+    private static let lookMilliseconds: UInt64 = 2_000
+    private static let looksMax: UInt64 = 60
     /// Rounds of reading everything after which no copy that readers meet may be bad.
     private static let readingRounds = 3
 
@@ -81,7 +82,8 @@ extension ClusterWorld {
         time.perform { trouble.begin(plan) }
         let end = time.now + SimulatedTime.milliseconds(milliseconds)
         while time.now < end, !time.isSpinning {
-            time.run(until: min(end, time.now + SimulatedTime.milliseconds(Self.look)))
+            let look = max(Self.lookMilliseconds, milliseconds / Self.looksMax)
+            time.run(until: min(end, time.now + SimulatedTime.milliseconds(look)))
             lookAtCopies()
             if watch.violation != nil { break }
         }
@@ -93,7 +95,10 @@ extension ClusterWorld {
     private func lookAtCopies() {
         if scenario.losesCopies, scenario.settings.sweeps { return }
         let inspection = inspect()
-        if !scenario.losesCopies { watch.saw(inspection.gaps) }
+        if !scenario.losesCopies {
+            watch.saw(inspection.gaps)
+            if let violation = inspection.violations.first { watch.failed(violation) }
+        }
         // Whose chunks must be gone later; with the sweep all must be that nobody names.
         if !scenario.settings.sweeps { watch.named.formUnion(inspection.referenced) }
     }

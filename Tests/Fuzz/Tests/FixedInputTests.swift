@@ -12,7 +12,7 @@ extension FuzzTarget: CustomTestStringConvertible {
 @Suite(.serialized) struct FixedInputTests {
     /// One in so many of the inputs of a short run of scripts/fuzz, and at least so many: meant to
     /// take 30 to 60 s in all, in a debug build on one core.
-    static let shortRunShare = 50
+    static let shortRunShare = 3
     static let inputCountMin = 60
 
     static func inputCount(of target: FuzzTarget) -> Int {
