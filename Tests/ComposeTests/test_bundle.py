@@ -51,6 +51,9 @@ class Bundle(unittest.TestCase):
         self.measure(seconds)
         self.stock_client("mb", "s3://mine")
         self.stock_client("cp", __file__, "s3://mine/")
+        self.script("up", "more")
+        self.assertEqual(len(cluster.nodes()), 13)
+        # Nobody has to know at the end by which words it was started.
         self.script("up")
         self.script("down")
         self.assertEqual(project_containers(cluster.name), [])
@@ -73,6 +76,9 @@ class Bundle(unittest.TestCase):
         self.stock_client("cp", __file__, "s3://mine/")
         self.assertIn(Path(__file__).name, self.stock_client("ls", "s3://mine/").stdout)
         self.assertTrue(cluster.status()["isWell"])
+        larger = self.script("up", check=False)
+        self.assertNotEqual(larger.returncode, 0, "one copy does not become three")
+        self.assertIn("compose/down --volumes", larger.stderr)
         self.script("down", "--volumes")
 
     def stock_client(self, *arguments):
