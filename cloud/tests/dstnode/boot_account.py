@@ -1,7 +1,7 @@
 """An account of a cloud with a cluster's machines in it: systemd-nspawn containers that boot.
 
-What the cloud has is imitated: its metadata service at its address, its list and its secrets, a data
-disk at the place that the cloud gives it, an https server for the package. As root.
+What the cloud has is imitated: its metadata service at its address, its list and its secrets, a
+data disk at the place that the cloud gives it, an https server for the package. As root.
 """
 
 import os
@@ -115,7 +115,7 @@ class Account:
         self.tell()
 
     def image(self):
-        """An image of Debian as clouds have it: cloud-init looks for its data, nothing is set up."""
+        """Debian as images of clouds are: cloud-init looks for its data, nothing is set up."""
         merged, top = self.lan.layer("image", [base_root(IMAGE)])
         files = {
             "etc/cloud/cloud.cfg.d/90_test.cfg":

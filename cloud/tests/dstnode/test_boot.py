@@ -1,7 +1,7 @@
 """The user-data of a cluster's machines, booted: by cloud-init on machines that run systemd.
 
-Of Google's module; `BOOT_CLOUDS="aws gcp azure"` names others, whose user-data differ in where disks
-and secrets are.
+Of Google's module; `BOOT_CLOUDS="aws gcp azure"` names others, whose user-data differ in where
+disks and secrets are.
 """
 
 import os
@@ -26,7 +26,7 @@ def blocks():
 @unittest.skipUnless(os.geteuid() == 0, "machines and their disks need root")
 class BootTests(unittest.TestCase):
     def test_from_an_empty_account_to_a_working_cluster(self):
-        """user-data makes nodes of blank machines; tokens let the others in; a reboot loses nothing"""
+        """user-data makes nodes of blank machines, tokens let others in, a reboot loses nothing"""
         for cloud in CLOUDS:
             with self.subTest(cloud):
                 self.failed = True
