@@ -27,8 +27,9 @@ struct CandidateSource: Sendable {
     /// Addresses that may be coordinators.
     var candidates: [String] { report.peers.filter(\.isCandidate).map { "\($0.address)" } }
 
-    mutating func begin(_ now: MonotonicTime) -> Bool {
-        guard schedule.isDue(now) else { return false }
+    /// - Parameter isAwaited: Somebody looks for coordinators.
+    mutating func begin(_ now: MonotonicTime, isAwaited: Bool) -> Bool {
+        guard schedule.isDue(now), isAwaited || schedule.isStale(now) else { return false }
         schedule.began(now)
         return true
     }

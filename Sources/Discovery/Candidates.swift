@@ -50,10 +50,14 @@ package final class Candidates: Sendable {
 
     /// Asks the sources that are due, all at once, and answers with what all of them found last.
     /// Sources that somebody else is just asking are not waited for.
-    package func find() async -> [String] {
+    package func find() async -> [String] { await find(isAwaited: true) }
+
+    private func find(isAwaited: Bool) async -> [String] {
         let now = clocks.monotonic
         let due = state.withLock { state in
-            state.sources.indices.filter { state.sources[$0].begin(now) }
+            state.sources.indices.filter {
+                state.sources[$0].begin(now, isAwaited: isAwaited)
+            }
         }
         await withDiscardingTaskGroup { group in
             for index in due { group.addTask { await self.ask(index) } }
@@ -70,7 +74,7 @@ package final class Candidates: Sendable {
             let pause = DiscoveryLimits.settledPause * (1 + DiscoveryLimits.jitter * chance())
             // Cancelled is the only way for it to fail.
             guard (try? await Task.sleep(for: pause)) != nil else { return }
-            _ = await find()
+            _ = await find(isAwaited: false)
         }
     }
 

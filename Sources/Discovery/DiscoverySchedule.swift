@@ -12,6 +12,7 @@ package struct DiscoverySchedule: Sendable, Equatable {
     package private(set) var nextAt = MonotonicTime(milliseconds: 0)
     /// In a row.
     package private(set) var failureCount = 0
+    private var beganAt: MonotonicTime?
     private var changedAt: MonotonicTime?
     private var lastCallCount = 1
     /// When the last calls were made, oldest first. At most
@@ -22,9 +23,17 @@ package struct DiscoverySchedule: Sendable, Equatable {
 
     package func isDue(_ now: MonotonicTime) -> Bool { !isInFlight && now >= nextAt }
 
+    /// Whether another round is worth its calls although nobody waits for it: one a minute.
+    package func isStale(_ now: MonotonicTime) -> Bool {
+        guard let beganAt else { return true }
+        let pause = DiscoveryLimits.settledPause * lastCallCount
+        return now.milliseconds - beganAt.milliseconds >= pause.wholeMilliseconds
+    }
+
     package mutating func began(_ now: MonotonicTime) {
         precondition(isDue(now), "a source is asked by one at a time, and when it is due")
         isInFlight = true
+        beganAt = now
         if changedAt == nil { changedAt = now }
     }
 

@@ -118,7 +118,7 @@ class NotYetSafe(unittest.TestCase):
         ]
 
     def test_a_spot_machine_that_is_taken_away(self):
-        """a spot machine whose data has no other place says that it is not safe, and tells nobody"""
+        """a spot machine whose data has no other place says that it is not safe"""
         self.start("aws")
         end = datetime.now(timezone.utc) + self.NOTICE
         self.fake.state(

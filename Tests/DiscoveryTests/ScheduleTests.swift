@@ -60,6 +60,15 @@ import Testing
         #expect(starts.count > 40)
     }
 
+    @Test func `where nobody waits two calls take two minutes`() {
+        var schedule = DiscoverySchedule(price: .calls)
+        #expect(schedule.isStale(time(0)))
+        schedule.began(time(0))
+        schedule.succeeded(time(1), callCount: 2, isChanged: true, chance: 0)
+        #expect(!schedule.isStale(time(119)) && schedule.isStale(time(120)))
+        #expect(!schedule.isDue(time(12)) && schedule.isDue(time(13)))
+    }
+
     @Test func `a start is answered soon`() {
         #expect(run(.calls, seconds: 15).count >= 2)
         #expect(run(.packets, seconds: 15).count >= 14)

@@ -1,6 +1,7 @@
 """Nodes that hold a join token in place of the cluster's secret."""
 
 import json
+import secrets
 import subprocess
 import unittest
 
@@ -213,7 +214,7 @@ class FirstTokens(JoiningCase):
 
     def test_without_the_secret_there_is_no_token(self):
         """another secret, none, or nobody there: nothing is made, and the reason is said"""
-        wrong = self.beside("c1", "token", "list", CLUSTER_SECRET="ab" * 32)
+        wrong = self.beside("c1", "token", "list", CLUSTER_SECRET=secrets.token_hex(32))
         self.assertEqual(wrong.returncode, 1, wrong.stdout)
         self.assertIn("CLUSTER_SECRET", wrong.stderr)
         none = self.beside("c1", "token", "list", CLUSTER_SECRET="")
@@ -221,7 +222,8 @@ class FirstTokens(JoiningCase):
         self.assertIn("CLUSTER_SECRET", none.stderr)
         nobody = f"127.0.0.1:{free_ports(1)[0]}"
         silent = self.beside(
-            "c1", "token", "list", LISTEN_ADDRESS=nobody, SEED_NODES=nobody
+            "c1", "token", "list", LISTEN_ADDRESS=nobody, SEED_NODES=nobody,
+            BOOTSTRAP_EXPECT="1",
         )
         self.assertEqual(silent.returncode, 1, silent.stdout)
         self.assertIn(nobody, silent.stderr)

@@ -21,14 +21,14 @@ enum TokenDesk: Sendable {
     init(_ options: ClientOptions) async throws {
         let environment = ProcessInfo.processInfo.environment
         if LocalNode.isCoordinator(environment), !options.namesGateway(environment) {
-            self = .coordinators(try await Self.coordinators(environment))
+            self = .coordinators(try await Self.direct(environment))
         } else {
             self = .gateway(try options.client())
         }
     }
 
     /// The node beside this tool, and whom its discovery finds now.
-    private static func coordinators(_ environment: [String: String]) async throws -> DirectTokens {
+    private static func direct(_ environment: [String: String]) async throws -> DirectTokens {
         let configuration = try await SettingFlags.parse([]).load().configuration
         let plan = configuration.discoveryPlan
         let group = MultiThreadedEventLoopGroup.singleton
