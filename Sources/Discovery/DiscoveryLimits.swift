@@ -22,8 +22,8 @@ package enum DiscoveryLimits {
     /// After errors: exponential with full jitter between these.
     package static let backoffMin = Duration.seconds(1)
     package static let backoffMax = Duration.seconds(60)
-    /// Errors in a row that do not make the next pause longer: where every second call fails, a group
-    /// forms as long as it is asked again soon. ``callsPerMinuteMax`` holds all the same.
+    /// Errors in a row that do not make the next pause longer: where every second call fails, a
+    /// group forms as long as it is asked again soon. ``callsPerMinuteMax`` holds all the same.
     package static let quickTries = 3
 
     /// Names that are looked up, and addresses of one name.
