@@ -5,13 +5,12 @@ import Core
         /// Names of scenarios that make it matter, the best first.
         package var scenarios: [String] {
             switch self {
-            case .voteTwice, .voteForShorterLog, .commitByOne, .keepConflictingSuffix, .ackByIndex,
-                .applyTwice, .answerFromFollower, .skipFirstAfterStart:
-                ["leaders", "power", "mixed"]
-            case .acceptAnyPrevious, .heartbeatCommitsUnmatched, .readBeforeOwnEntry,
-                .readWithoutRound, .forgetVote, .countLearners:
+            case .voteTwice, .voteForShorterLog, .commitByOne, .keepConflictingSuffix,
+                .acceptAnyPrevious, .heartbeatCommitsUnmatched, .readBeforeOwnEntry,
+                .leaseWithoutAnswers, .readWithoutRound, .skipFirstAfterStart, .forgetVote,
+                .countLearners:
                 [MutationHunt.raft]
-            case .leaseWithoutAnswers: ["leaders", "clocks"]
+            case .ackByIndex, .applyTwice, .answerFromFollower: ["leaders", "power"]
             case .ackBeforeLogSync, .loseLastLogRecord, .unknownIsDone: ["power", "leaders"]
             case .unknownIsDiscarded, .retryWithNewID, .unknownIsUnavailable: ["unanswered"]
             case .ackBeforeChunkSync, .scanStopsAtHole: ["power", "mixed"]

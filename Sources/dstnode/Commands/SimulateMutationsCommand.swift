@@ -25,8 +25,12 @@
             for name in mutation where Mutation(rawValue: name) == nil {
                 throw ValidationError("no bug is called '\(name)'")
             }
-            for name in scenario where Scenario.named(name) == nil {
+            for name in scenario
+            where Scenario.named(name) == nil && name != MutationHunt.raft {
                 throw ValidationError("no scenario is called '\(name)'")
+            }
+            if scenario.count > 1, scenario.contains(MutationHunt.raft) {
+                throw ValidationError("'\(MutationHunt.raft)' has no turns with others")
             }
         }
 
