@@ -80,6 +80,27 @@ class Formation(unittest.TestCase):
         self.form("aws", failures=failures)
         self.failed = False
 
+    def test_a_list_that_is_behind(self):
+        """ten nodes form although the list shows them late, one after the other"""
+        self.fake = FakeCloud("aws")
+        self.cluster = CloudCluster("behind", self.fake)
+        instances = self.cluster.instances()
+        self.fake.state(instances=[])
+        for node in self.cluster.nodes:
+            node.start()
+        for node in self.cluster.nodes:
+            said = "discovery finds nobody"
+            wait_until(f"{node.name}: {said}", lambda: said in node.log.read_text(), 30)
+        # No machine is in the list at once with the others, nor with itself.
+        for count in range(1, len(instances) + 1):
+            self.fake.state(instances=instances[:count])
+            asked = len(self.fake.requests())
+            wait_until("somebody looks", lambda: len(self.fake.requests()) > asked, 30)
+        began = time.monotonic()
+        self.cluster.wait_ready()
+        print(f"      ready {time.monotonic() - began:.1f} s after the list was whole")
+        self.failed = False
+
     def granted_late(self, cloud, path, code, permission):
         """The list is refused at first, as where a role was assigned a moment ago."""
         self.form(cloud, failures=[{"path": path, "status": 403, "code": code, "count": 12}])
