@@ -46,16 +46,35 @@ package final class HTTPTransport: CloudTransport {
         let deadline = NIODeadline.now() + TimeAmount(limit)
         do {
             let response = try await client.execute(outgoing, deadline: deadline)
-            let body = try await response.body.collect(upTo: request.replyBytesMax)
+            let body = try await Self.body(of: response, request)
             var headers: [String: String] = [:]
             for (name, value) in response.headers where headers[name.lowercased()] == nil {
                 headers[name.lowercased()] = value
             }
             return CloudReply(
-                status: Int(response.status.code), headers: headers, body: Array(buffer: body))
+                status: Int(response.status.code), headers: headers, body: body)
         } catch {
             throw Self.translated(error, request)
         }
+    }
+
+    /// Once in memory: a page of a list may have megabytes.
+    private static func body(
+        of response: HTTPClientResponse, _ request: CloudRequest
+    ) async throws -> [UInt8] {
+        let bytesMax = request.replyBytesMax
+        var body: [UInt8] = []
+        if let length = response.headers.first(name: "content-length").flatMap({ Int($0) }) {
+            guard length <= bytesMax else { throw NIOTooManyBytesError(maxBytes: bytesMax) }
+            body.reserveCapacity(max(0, length))
+        }
+        for try await part in response.body {
+            guard body.count + part.readableBytes <= bytesMax else {
+                throw NIOTooManyBytesError(maxBytes: bytesMax)
+            }
+            body.append(contentsOf: part.readableBytesView)
+        }
+        return body
     }
 
     private static func translated(_ error: any Error, _ request: CloudRequest) -> CloudError {

@@ -19,6 +19,13 @@ def iso(seconds):
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def details(instance):
+    """What else is said of an instance: so many elements that nobody reads."""
+    return "".join(
+        f"<field{number}>value-{number}-of-something</field{number}>"
+        for number in range(instance.get("details", 0)))
+
+
 def instance_xml(instance):
     tags = "".join(
         f"<item><key>{escape(key)}</key><value>{escape(value)}</value></item>"
@@ -30,7 +37,7 @@ def instance_xml(instance):
     return f"""<item><reservationId>r-1</reservationId><groupSet/><instancesSet><item>
 <instanceId>{instance['id']}</instanceId><imageId>ami-1</imageId>
 <instanceState><code>16</code><name>{instance.get('state', 'running')}</name></instanceState>
-{ip}<placement><availabilityZone>{instance.get('zone', 'eu-west-1a')}</availabilityZone></placement>
+{ip}{details(instance)}<placement><availabilityZone>{instance.get('zone', 'eu-west-1a')}</availabilityZone></placement>
 <networkInterfaceSet><item><ipv6AddressesSet>{ipv6}</ipv6AddressesSet></item></networkInterfaceSet>
 <tagSet>{tags}</tagSet></item></instancesSet></item>"""
 

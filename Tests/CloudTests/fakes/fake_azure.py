@@ -7,6 +7,7 @@ Ids of interfaces' machines are written in capitals, as the services sometimes d
 import json
 import time
 
+import fake_server
 from fake_server import Fake
 
 
@@ -114,6 +115,7 @@ class FakeAzure(Fake):
             "type": "Microsoft.Compute/virtualMachines", "tags": one.get("tags", {}),
             "zones": [one["zone"]] if one.get("zone") else [],
             "properties": {
+                **fake_server.details(one),
                 "provisioningState": one.get("state", "Succeeded"),
                 "networkProfile": {"networkInterfaces": [{"id": self.interface_id(one)}]}}}
 
@@ -123,6 +125,7 @@ class FakeAzure(Fake):
             "id": self.interface_id(one), "name": one["name"] + "-nic",
             "location": self.state["location"],
             "properties": {
+                **fake_server.details(one),
                 "virtualMachine": {"id": self.machine_id(one).upper()}, "primary": True,
                 "ipConfigurations": [
                     {"name": "second", "properties": {

@@ -7,6 +7,7 @@ An instance in `state["instances"]`: {"name", "ip", "status": "RUNNING", "zone",
 import base64
 import re
 
+import fake_server
 from fake_server import Fake
 
 FLAVOR = {"Metadata-Flavor": "Google", "Server": "Metadata Server for VM"}
@@ -109,7 +110,8 @@ class FakeGCP(Fake):
         interface = {"networkIP": one["ip"]} if one.get("ip") else {}
         return {"id": str(one.get("id", abs(hash(one["name"])) % 10**15)), "name": one["name"],
                 "status": one.get("status", "RUNNING"), "labels": one.get("labels", {}),
-                "zone": f"{root}/zones/{one['zone']}", "networkInterfaces": [interface]}
+                "zone": f"{root}/zones/{one['zone']}", "networkInterfaces": [interface],
+                **fake_server.details(one)}
 
     def secret(self, name):
         if name not in self.state["secrets"]:

@@ -16,7 +16,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 RECORDS_MAX = 10_000
-BODY_MAX = 1 << 20
+BODY_MAX = 32 << 20
+
+
+def details(instance):
+    """What else is said of an instance: so many fields that nobody reads."""
+    return {
+        f"field{number}": f"value-{number}-of-something"
+        for number in range(instance.get("details", 0))}
 
 
 class Fake:

@@ -142,7 +142,7 @@ class AWSRequests(Recorded):
             result = run("secret", "fetch", "aws:" + self.ARN, "--output", str(path),
                          "--timeout", "1s", **self.environment)
             self.assertEqual(result.returncode, 75, result.stderr)
-            self.assertIn("does not exist", result.stderr)
+            self.assertIn("not found", result.stderr)
             self.assertEqual(list(Path(folder).iterdir()), [])
 
     def test_a_missing_permission_is_named(self):
