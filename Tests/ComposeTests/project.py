@@ -200,6 +200,7 @@ class Project:
 
     def copy_volume(self, service, name):
         """A copy of a stopped node's disk, for ``put_back``."""
+        shutil.rmtree(self.directory / name, ignore_errors=True)
         run("cp", "-a", self.volume(service), self.directory / name)
 
     def put_back(self, service, name):
