@@ -34,7 +34,8 @@ import Testing
         #expect(ring.problem == nil)
         #expect(throws: ObjectStoreError.self) { try ring.unwrap(wrapped) }
         let name = Hex.encode(KeyRing.identifier(of: first).bigEndianBytes)
-        #expect(try #require(ring.problem).contains(name))
+        let problem = try #require(ring.problem)
+        #expect(problem.contains(name))
     }
 
     @Test func `the key's name is what the format says`() {
