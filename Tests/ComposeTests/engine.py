@@ -56,15 +56,23 @@ def prepare():
     compose_command()
 
 
+def compose_commands():
+    """Those that this machine has: `docker compose`, and the older `docker-compose`."""
+    found = []
+    if run("docker", "compose", "version", check=False).returncode == 0:
+        found.append(["docker", "compose"])
+    if shutil.which("docker-compose"):
+        found.append(["docker-compose"])
+    return found
+
+
 def compose_command():
-    """`docker compose`, or the older `docker-compose`; DST_TEST_COMPOSE names another."""
+    """The first of them; DST_TEST_COMPOSE names another."""
     named = os.environ.get("DST_TEST_COMPOSE")
     if named:
         return named.split()
-    if run("docker", "compose", "version", check=False).returncode == 0:
-        return ["docker", "compose"]
-    if shutil.which("docker-compose"):
-        return ["docker-compose"]
+    for command in compose_commands():
+        return command
     raise SystemExit(
         "the compose tests need docker compose: install its plugin "
         "(https://docs.docker.com/compose/install) or docker-compose 1.29."
@@ -164,15 +172,23 @@ class Container:
         """Runs a program of this machine in the container's network, and in nothing else of it."""
         return run("nsenter", "-t", self.state()["Pid"], "-n", *command)
 
-    def cut_off(self, addresses):
-        """Drops all packets from and to these addresses, as a failed switch does."""
+    def cut_off(self, addresses, chains=("INPUT", "OUTPUT")):
+        """Drops all packets from and to these addresses, as a failed switch does, or one way."""
         for address in addresses:
-            for chain, side in (("INPUT", "-s"), ("OUTPUT", "-d")):
+            for chain in chains:
+                side = "-s" if chain == "INPUT" else "-d"
                 self.in_network_of("iptables", "-w", "-A", chain, side, address, "-j", "DROP")
         self.project.cut_off.add(self.service)
 
+    def lose_packets(self, share):
+        """Drops such a share of all packets, both ways, as a bad cable does."""
+        chance = ("-m", "statistic", "--mode", "random", "--probability", str(share))
+        for chain in ("INPUT", "OUTPUT"):
+            self.in_network_of("iptables", "-w", "-A", chain, *chance, "-j", "DROP")
+        self.project.cut_off.add(self.service)
+
     def reconnect(self):
-        """Undoes ``cut_off``."""
+        """Undoes ``cut_off`` and ``lose_packets``."""
         if self.service in self.project.cut_off:
             self.in_network_of("iptables", "-w", "-F")
             self.project.cut_off.remove(self.service)

@@ -193,6 +193,21 @@ class Project:
 
     # Faults
 
+    def volume(self, service):
+        """Where the engine keeps a node's disk."""
+        name = f"{self.name}_{service}"
+        return Path(docker("volume", "inspect", "--format", "{{.Mountpoint}}", name))
+
+    def copy_volume(self, service, name):
+        """A copy of a stopped node's disk, for ``put_back``."""
+        shutil.rmtree(self.directory / name, ignore_errors=True)
+        run("cp", "-a", self.volume(service), self.directory / name)
+
+    def put_back(self, service, name):
+        volume = self.volume(service)
+        shutil.rmtree(volume)
+        run("cp", "-a", self.directory / name, volume)
+
     def lose_volume(self, service):
         """Kills a node and throws its disk away."""
         node = self.node(service)

@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 
 from cluster import wait_until
-from engine import docker, inspect, run
+from engine import compose_commands, docker, inspect, run
 from project import Project, project_containers
 
 # What the issue asks for, and how far a busy machine may be from it before the test fails.
@@ -40,6 +40,24 @@ class Bundle(unittest.TestCase):
             self.cluster.directory / "compose" / name, *arguments,
             env=self.cluster.environment, cwd=self.cluster.directory, **options,
         )
+
+    def test_files(self):
+        """every compose that is here takes all overlays together, and warns of nothing"""
+        cluster = self.project("files", ["compose.yaml"])
+        names = ["single", "faults", "load-balancer", "monitoring"]
+        for command in compose_commands():
+            for chosen in [[], *([name] for name in names), names]:
+                with self.subTest(command=" ".join(command), overlays=chosen):
+                    files = [
+                        word for name in ["compose", *chosen]
+                        for word in ("-f", f"compose/{name}.yaml")
+                    ]
+                    done = run(
+                        *command, *files, "--profile", "more", "config",
+                        env=cluster.environment, cwd=cluster.directory,
+                    )
+                    self.assertIn("gateway-3", done.stdout)
+                    self.assertEqual(done.stderr, "")
 
     def test_up_and_down(self):
         """compose/up brings up a cluster that works, compose/down removes it and keeps the data"""
