@@ -91,9 +91,15 @@ package final class Gateway: Service {
             pool: base.pool, addresses: base.addresses, clocks: base.clocks, logger: base.logger,
             seeds: base.seeds)
         self.follower = follower
+        let ring = KeyRing(
+            current: configuration.encryptionKeys[0],
+            older: Array(configuration.encryptionKeys.dropFirst()))
         heartbeats = Heartbeats(
             node: configuration.node, pool: base.pool, follower: follower, logger: base.logger,
-            report: { Heartbeats.Report(problems: base.discoveryProblems()) })
+            report: {
+                Heartbeats.Report(
+                    problems: base.discoveryProblems() + (ring.problem.map { [$0] } ?? []))
+            })
         let cluster = ClusterByWatch(zone: configuration.node.zone)
         let keys = AccessKeys(
             root: configuration.rootKey, sealKeys: configuration.sealKeys)
@@ -105,10 +111,7 @@ package final class Gateway: Service {
         let objects = ObjectService(
             cluster: cluster, catalogue: catalogue,
             chunks: ChunksOverWire(pool: base.pool, clocks: base.clocks, logger: base.logger),
-            keys: KeyRing(
-                current: configuration.encryptionKeys[0],
-                older: Array(configuration.encryptionKeys.dropFirst())),
-            clocks: base.clocks)
+            keys: ring, clocks: base.clocks)
         self.objects = objects
         let status = GatewayStatus(follower: follower)
         self.status = status

@@ -1,6 +1,7 @@
 import Core
 import Foundation
 import Messages
+import Synchronization
 
 /// The cluster's key-encryption keys: the current one seals, the older ones still open.
 ///
@@ -13,6 +14,7 @@ package struct KeyRing: Sendable {
         let ownerKey: [UInt8]
     }
     private let entries: [UInt64: Entry]
+    private let missing = MissingKeys()
     /// Identifier of the key that seals.
     package let current: UInt64
 
@@ -51,6 +53,7 @@ package struct KeyRing: Sendable {
     ///   that is not what was sealed.
     package func unwrap(_ wrapped: ProtoWrappedKey) throws(ObjectStoreError) -> [UInt8] {
         guard let entry = entries[wrapped.kek] else {
+            missing.insert(wrapped.kek)
             let name = Hex.encode(wrapped.kek.bigEndianBytes)
             throw .damaged("key-encryption key \(name) is not configured on this gateway")
         }
@@ -66,6 +69,27 @@ package struct KeyRing: Sendable {
     }
 
     func ownerKey(_ kek: UInt64) -> [UInt8]? { entries[kek]?.ownerKey }
+
+    /// For operators: that objects were met which no key of this ring opens; `nil` where none were.
+    package var problem: String? {
+        let names = missing.all
+        if names.isEmpty { return nil }
+        return "objects were sealed with another ENCRYPTION_KEY ("
+            + names.map { Hex.encode($0.bigEndianBytes) }.joined(separator: ", ")
+            + ") than those of this gateway: give all gateways the same, the other values behind it"
+    }
+}
+
+/// Identifiers of keys that were looked for and are not on the ring; the first few.
+private final class MissingKeys: Sendable {
+    private static let countMax = 4
+    private let names = Mutex<Set<UInt64>>([])
+
+    var all: [UInt64] { names.withLock { $0.sorted() } }
+
+    func insert(_ name: UInt64) {
+        names.withLock { if $0.count < Self.countMax { $0.insert(name) } }
+    }
 }
 
 /// Nonce of one block of a body: four zero bytes, then the block's number, big-endian. Block `i` of

@@ -28,6 +28,16 @@ import Testing
         }
     }
 
+    @Test func `a ring that misses a key says which to operators`() throws {
+        let wrapped = KeyRing(current: first).wrap(pattern(32), random: World.seeded(1))
+        let ring = KeyRing(current: second)
+        #expect(ring.problem == nil)
+        #expect(throws: ObjectStoreError.self) { try ring.unwrap(wrapped) }
+        let name = Hex.encode(KeyRing.identifier(of: first).bigEndianBytes)
+        let problem = try #require(ring.problem)
+        #expect(problem.contains(name))
+    }
+
     @Test func `the key's name is what the format says`() {
         let digest = Digest.of(first, .sha256)
         #expect(KeyRing.identifier(of: first).bigEndianBytes == Array(digest.prefix(8)))
