@@ -96,7 +96,7 @@ extension ClusterWorld {
         if scenario.losesCopies, scenario.settings.sweeps { return }
         let inspection = inspect()
         if !scenario.losesCopies {
-            watch.saw(inspection.gaps)
+            watch.saw(inspection.gaps.union(inspection.nowhere))
             if let violation = inspection.violations.first { watch.failed(violation) }
         }
         // Whose chunks must be gone later; with the sweep all must be that nobody names.
@@ -157,12 +157,14 @@ extension ClusterWorld {
         var last = inspect()
         let settled = runUntil(atMost: Patience.settled, asking: 5_000) {
             last = inspect()
-            return last.isFinished || !last.violations.isEmpty
+            return last.isFinished || !last.violations.isEmpty || !last.nowhere.isEmpty
         }
         try checkLimits()
         // Now every copy is read as well.
         last = inspect(isDeep: true)
-        if let violation = last.violations.first { throw Broken(text: violation) }
+        if let violation = last.violations.first ?? last.nowhere.min() {
+            throw Broken(text: violation)
+        }
         guard let settled else {
             throw Broken(
                 text: "liveness: not settled: \(last.unfinished.prefix(8).joined(separator: "; "))")

@@ -25,6 +25,8 @@ struct SimulateClusterCommand: ParsableCommand {
     var atMost: UInt64?
     @Option(help: "Of the disasters only these: numbers, separated by commas; 'none' for none.")
     var only: String?
+    @Option(help: .hidden)
+    var carried: String?
     @Flag(help: "Print the scenarios.")
     var list = false
     @Flag(help: "Print what the nodes log.")
@@ -65,23 +67,41 @@ struct SimulateClusterCommand: ParsableCommand {
             return
         }
         try DeterministicProcess.ensure()
-        let begun = ContinuousClock.now
-        var simulated: UInt64 = 0
-        var played: UInt64 = 0
-        for seed in seed..<seed + seeds {
-            let elapsed = ContinuousClock.now - begun
-            if let atMost, elapsed > .seconds(atMost) { break }
-            simulated += try live(seed).simulatedSeconds
-            played += 1
-            let speed = Int(Double(simulated) / ((ContinuousClock.now - begun) / .seconds(1)))
-            Terminal.progress("seed \(seed); \(speed) simulated seconds in a second")
+        var sum = SimulationSum(carried) ?? SimulationSum()
+        let total = sum.played + seeds
+        let end = seed + seeds
+        for next in seed..<end {
+            if let atMost, sum.elapsed > .seconds(atMost) { break }
+            if next - seed >= DeterministicProcess.worldsMax {
+                try DeterministicProcess.become(arguments(from: next, to: end, sum))
+            }
+            sum.add(try live(next))
+            Terminal.progress("seed \(next); \(sum.speed) simulated seconds in a second")
         }
         Terminal.endProgress()
-        let speed = Int(Double(simulated) / ((ContinuousClock.now - begun) / .seconds(1)))
         // Not among the results: they are the same each time.
         Terminal.complain(
-            "played \(played) of \(seeds) seeds: \(simulated) simulated seconds, \(speed) a second"
-        )
+            "played \(sum.played) of \(total) seeds: \(sum.simulatedSeconds) simulated seconds, "
+                + "\(sum.speed) a second")
+    }
+
+    /// With which the rest is played.
+    private func arguments(from next: UInt64, to end: UInt64, _ sum: SimulationSum) -> [String] {
+        var arguments = [
+            "simulate", "cluster", "--seed", "\(next)", "--seeds", "\(end - next)",
+            "--carried", "\(sum)",
+        ]
+        let options: [(String, String?)] = [
+            ("--scenario", scenario), ("--seconds", seconds.map { "\($0)" }),
+            ("--ticks", ticks.map { "\($0)" }), ("--at-most", atMost.map { "\($0)" }),
+            ("--only", only),
+        ]
+        for (name, value) in options {
+            if let value { arguments += [name, value] }
+        }
+        if verbose { arguments.append("--verbose") }
+        if noShrink { arguments.append("--no-shrink") }
+        return arguments
     }
 
     private func live(_ seed: UInt64) throws -> WorldReport {

@@ -18,6 +18,10 @@
         var worlds = 30
         @Option(help: "The first seed.")
         var seed: UInt64 = 0
+        @Option(help: .hidden)
+        var from = 0
+        @Option(help: .hidden)
+        var missed: [String] = []
         @Option(help: "Scenarios in turn, instead of those that suit the bug.")
         var scenario: [String] = []
 
@@ -36,35 +40,63 @@
 
         func run() throws {
             try DeterministicProcess.ensure()
-            if known { return try huntKnown() }
-            let wanted = mutation.compactMap { Mutation(rawValue: $0) }
-            var missed = 0
-            for mutation in wanted.isEmpty ? Mutation.allCases : wanted {
-                let hunt = MutationHunt(mutation, scenarios: scenario.isEmpty ? nil : scenario)
-                let found = try hunt.run(from: seed, worlds: worlds) {
-                    Terminal.progress("\(mutation.rawValue): \($0)")
+            let hunts = known ? KnownMutation.all.map(Hunt.init) : try unknown()
+            var missed = self.missed
+            var played = 0
+            for (number, hunt) in hunts.enumerated().dropFirst(from) {
+                if played >= DeterministicProcess.worldsMax {
+                    let rest = ["--from", "\(number)"] + missed.flatMap { ["--missed", $0] }
+                    try DeterministicProcess.become(arguments + rest)
                 }
+                let name = hunt.mutation.rawValue
+                let found = try hunt.run { Terminal.progress("\(name): \($0)") }
                 Terminal.endProgress()
-                if found == nil { missed += 1 }
-                Terminal.say("\(mutation.rawValue): \(found?.description ?? "not noticed")")
-            }
-            if missed > 0 { throw ExitCode(1) }
-        }
-
-        private func huntKnown() throws {
-            var missed: [String] = []
-            for known in KnownMutation.all {
-                Terminal.progress(known.mutation.rawValue)
-                let found = try known.hunt()
-                Terminal.endProgress()
-                if found == nil { missed.append(known.mutation.rawValue) }
-                Terminal.say(
-                    "\(known.mutation.rawValue): \(found?.description ?? "not noticed")")
+                if found == nil { missed.append(name) }
+                // Those of Raft leave nothing behind.
+                if found?.scenario != MutationHunt.raft { played += (found?.worlds ?? worlds) + 1 }
+                Terminal.say("\(name): \(found?.description ?? "not noticed")")
             }
             guard missed.isEmpty else {
                 Terminal.complain("error: not noticed: \(missed.joined(separator: ", "))")
                 throw ExitCode(1)
             }
+        }
+
+        private func unknown() throws -> [Hunt] {
+            let wanted = mutation.compactMap { Mutation(rawValue: $0) }
+            return (wanted.isEmpty ? Mutation.allCases : wanted).map { mutation in
+                Hunt(mutation: mutation) { progress in
+                    try MutationHunt(mutation, scenarios: scenario.isEmpty ? nil : scenario)
+                        .run(from: seed, worlds: worlds, progress: progress)
+                }
+            }
+        }
+
+        private struct Hunt {
+            let mutation: Mutation
+            let run: (_ progress: (String) -> Void) throws -> MutationHunt.Found?
+
+            init(
+                mutation: Mutation,
+                run: @escaping (_ progress: (String) -> Void) throws -> MutationHunt.Found?
+            ) {
+                self.mutation = mutation
+                self.run = run
+            }
+
+            init(_ known: KnownMutation) {
+                self.init(mutation: known.mutation) { _ in try known.hunt() }
+            }
+        }
+
+        /// What was said to this process, but for where it began.
+        private var arguments: [String] {
+            var arguments = ["simulate", "mutations"]
+            if known { arguments.append("--known") }
+            arguments += mutation.flatMap { ["--mutation", $0] }
+            arguments += ["--worlds", "\(worlds)", "--seed", "\(seed)"]
+            arguments += scenario.flatMap { ["--scenario", $0] }
+            return arguments
         }
     }
 #endif
