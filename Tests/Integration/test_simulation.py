@@ -38,6 +38,14 @@ class Simulation(unittest.TestCase):
         }
         self.assertEqual(len(fingerprints), 2)
 
+    def test_many_seeds_are_played(self):
+        """more seeds than one process plays, and their sum at the end"""
+        played = self.simulate("--seeds", 18, "--scenario", "calm", "--ticks", 20)
+        self.assertEqual(played.returncode, 0, played.stderr)
+        seeds = [line for line in played.stdout.splitlines() if line.startswith("seed")]
+        self.assertEqual([line.split(",")[0] for line in seeds], [f"seed {n}" for n in range(18)])
+        self.assertIn("played 18 of 18 seeds", played.stderr)
+
     def test_scenarios_are_listed_and_chosen(self):
         """scenarios are listed, and played without the disasters that are left out"""
         names = [line.split(":")[0] for line in self.simulate("--list").stdout.splitlines()]
@@ -53,6 +61,7 @@ class Simulation(unittest.TestCase):
             ("--seeds", 0),
             ("--seed", 2**64 - 1, "--seeds", 2),
             ("--seconds", -1),
+            ("--seconds", 5, "--ticks", 100),
             ("--scenario", "bliss"),
             ("--only", "1,x"),
         ):
