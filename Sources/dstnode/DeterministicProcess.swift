@@ -3,8 +3,8 @@ import Foundation
 /// A process that plays simulated worlds, which does the same each time.
 ///
 /// Dictionaries and sets iterate in another order in each process, unless told otherwise before the
-/// process begins. And what the suspended tasks of a world hold is never freed, some sixty megabytes
-/// and two hundred open files a world: who plays many goes on in a new process now and then.
+/// process begins. And what the suspended tasks of a world hold is never freed, some sixty
+/// megabytes and two hundred open files a world: who plays many goes on in a new process.
 enum DeterministicProcess {
     private static let variable = "SWIFT_DETERMINISTIC_HASHING"
     /// Worlds after which to go on anew.
@@ -20,7 +20,8 @@ enum DeterministicProcess {
         try become(Array(CommandLine.arguments.dropFirst()))
     }
 
-    /// This process, with what it has printed, becomes one of the same program with other arguments.
+    /// This process, with all that it has printed, becomes one of the same program with other
+    /// arguments.
     ///
     /// - Throws: ``CannotRestart`` where the system refuses; it never returns.
     static func become(_ arguments: [String]) throws(CannotRestart) {

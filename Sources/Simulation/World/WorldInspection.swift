@@ -12,8 +12,8 @@ struct WorldInspection {
     /// Whether every chunk has all its copies, so that the loss of a disk loses nothing.
     private(set) var isProtected = false
 
-    /// Chunks of objects that no disk has. Wrong for good in the end; while coordinators come and go,
-    /// those that are up may not know yet that an object is gone.
+    /// Chunks of objects that no disk has. Wrong for good in the end; while coordinators come and
+    /// go, those that are up may not know yet that an object is gone.
     private(set) var nowhere: Set<String> = []
     /// Copies that are missing and that nobody knows of: not of a partition that moves, not queued
     /// for repair.
