@@ -116,8 +116,8 @@ class Damage(ComposeCase):
             with catalogue.open("r+b") as file:
                 file.write(b"\xff" * 100)
             node.start()
-            self.wait_last_line(node, "range-2.sqlite", "empty DATA_PATH")
-            self.assertEqual(node.exit_code, 78)
+            code = self.wait_end(node, "range-2.sqlite", "empty DATA_PATH")
+            self.assertEqual(code, 78)
             load.wait_for()
             node.stop()
             self.cluster.put_back(node.service, "whole")
@@ -125,15 +125,18 @@ class Damage(ComposeCase):
             self.cluster.wait_well()
         load.verify(self)
 
-    def wait_last_line(self, node, *words):
-        """Until its last line has them, and it has ended: the engine starts it again and again."""
+    def wait_end(self, node, *words):
+        """Until its last line has the words, and it has ended; with which exit code it did.
 
-        def says():
+        The engine starts it again and again: a moment later there is none.
+        """
+
+        def ended():
             last = node.last_line()
             assert all(word in last for word in words), last
-            return node.exit_code != 0
+            return node.exit_code
 
-        self.wait_until(f"{node.service} says why it ended", says, 60, 0.1)
+        return self.wait_until(f"{node.service} says why it ended", ended, 60, 0.1)
 
     # The network
 
