@@ -185,9 +185,10 @@ class Project:
         return (living or found)[0]
 
     def leader(self, range_name="system"):
-        """The coordinator that leads a range."""
+        """The coordinator that leads a range; an assertion fails while nobody does."""
         report = self.status()
-        leader = next(r["leader"] for r in report["ranges"] if r["name"] == range_name)
+        leader = next(r.get("leader") for r in report["ranges"] if r["name"] == range_name)
+        assert leader, f"nobody leads {range_name}"
         label = next(n["label"] for n in report["nodes"] if n["id"] == leader)
         return self.node(label)
 
