@@ -41,7 +41,7 @@ extension Mutation {
         case .readUnverified, .repairTrustsHeader:
             "a corrupt copy is replaced, not kept"
         case .strayDropsHeld, .writeDuringMove, .skipEpochCheck, .commitUnpulledMove,
-            .repairForgetsFailure:
+            .repairForgetsFailure, .repairForgetsMoved:
             "redundancy: every chunk has its copies"
         case .refusalCountsAsCopy, .missingCopyForgotten:
             "an acknowledged write is on a quorum, the rest queued for repair"

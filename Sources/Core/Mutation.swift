@@ -129,6 +129,9 @@ package enum Mutation: String, CaseIterable, Sendable {
     case commitUnpulledMove = "commit-unpulled-move"
     /// A repair that could not be made leaves the queue: copies stay missing.
     case repairForgetsFailure = "repair-forgets-failure"
+    /// A missing copy whose node holds the partition no more is forgotten: who took its place may
+    /// lack it as well.
+    case repairForgetsMoved = "repair-forgets-moved"
     /// A silent node is never given up: its partitions are never re-protected.
     case neverGiveUp = "never-give-up"
     /// The planner counts nodes that drain or are lost as holders: they keep their partitions.

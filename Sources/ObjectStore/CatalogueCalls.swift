@@ -21,8 +21,10 @@ extension ObjectService {
     ) async throws(ObjectStoreError) -> ProtoRangeResult {
         var command = ProtoRangeCommand()
         command.id = random.identifier(CommandID.self).data
-        if Mutation.isOn(.reuseCommandID) { command.id = Data(repeating: command.id[0], count: 16) }
         command.timeMs = clocks.wall.milliseconds
+        if Mutation.isOn(.reuseCommandID) {
+            (command.id, command.timeMs) = (Data(count: 16), command.timeMs / 1_000 * 1_000)
+        }
         command.kind = kind
         let result: ProtoRangeResult
         do {

@@ -22,6 +22,10 @@ struct GarbageWorker: Sendable {
 
     static let callDeadline = TimeAmount.seconds(10)
 
+    private var newest: NewestMap {
+        NewestMap(consensus: consensus, mirror: mirror, pool: pool, clocks: clocks)
+    }
+
     /// - Returns: Rows that left the queue.
     func round(_ range: RangeID) async throws -> Int {
         var after: UInt64 = 0
@@ -50,7 +54,7 @@ struct GarbageWorker: Sendable {
             }
         }
         let failed = await delete(chunksByNode)
-        let after = try await newestState(since: before)
+        let after = try await newest.state(since: before)
         let done = rows.filter { row in
             row.chunks.compactMap { ChunkID(bytes: $0) }.allSatisfy { chunk in
                 let now = holders(of: chunk.partition, in: after)
@@ -108,28 +112,6 @@ struct GarbageWorker: Sendable {
             let membership = state.nodes[$0]?.membership
             return membership == .member || membership == .draining
         }
-    }
-
-    /// The map as the system range's leader has it now.
-    private func newestState(since state: ClusterState) async throws -> ClusterState {
-        let query = ProtoSystemQuery.with { $0.getChanges.since = state.revision }
-        let client = CatalogueClient(pool: pool, clocks: clocks) { [mirror] in
-            mirror.state.nodes(of: .coordinator).map(\.id)
-        }
-        let answer: ProtoSystemAnswer
-        let outcome = await consensus.query(
-            .system, try query.serializedBytes(), deadline: pool.now + Self.callDeadline)
-        if case .done(let bytes) = outcome {
-            answer = try ProtoSystemAnswer(serializedBytes: bytes)
-        } else {
-            answer = try await client.query(
-                query, of: .system, deadline: pool.now + Self.callDeadline)
-        }
-        var newest = state
-        guard newest.apply(answer.changes) else {
-            throw SystemMirrorError.unanswered("the system range holds what cannot be read")
-        }
-        return newest
     }
 
     private func ask(_ range: RangeID, _ query: ProtoRangeQuery) async throws -> ProtoRangeAnswer? {

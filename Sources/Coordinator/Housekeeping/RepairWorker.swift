@@ -7,6 +7,8 @@ import Wire
 
 /// Makes good the copies that a write could not place: of the ranges that this node leads, each row
 /// of the repair queue names a chunk and the node that lacks it.
+///
+/// A row leaves the queue only when the copies are where the newest map wants them.
 struct RepairWorker: Sendable {
     let consensus: any Consensus
     let mirror: SystemMirror
@@ -15,6 +17,10 @@ struct RepairWorker: Sendable {
     let logger: Logger
 
     static let pullDeadline = TimeAmount.seconds(60)
+
+    private var newest: NewestMap {
+        NewestMap(consensus: consensus, mirror: mirror, pool: pool, clocks: clocks)
+    }
 
     private struct Job: Sendable {
         let row: UInt64
@@ -35,12 +41,17 @@ struct RepairWorker: Sendable {
             return Job(row: row.row, chunk: chunk, node: node)
         }
         guard !jobs.isEmpty else { return 0 }
-        let done = await withTaskGroup(of: [UInt64].self) { group in
+        let before = mirror.state
+        let good = await withTaskGroup(of: [Job].self) { group in
             for (node, jobs) in Dictionary(grouping: jobs, by: \.node) {
-                group.addTask { await repair(jobs, on: node) }
+                group.addTask { await repair(jobs, of: node, by: before) }
             }
             return await group.reduce(into: []) { $0 += $1 }
         }
+        guard !good.isEmpty else { return 0 }
+        let after = try await newest.state(since: before)
+        let done = good.filter { before[$0.chunk.partition] == after[$0.chunk.partition] }
+            .map(\.row)
         guard !done.isEmpty else { return 0 }
         let result = await SystemProposal.propose(range, consensus, clocks, logger) {
             $0.repairDone.rows = done
@@ -48,40 +59,51 @@ struct RepairWorker: Sendable {
         return result == nil ? 0 : done.count
     }
 
-    /// - Returns: Rows that are settled.
-    private func repair(_ jobs: [Job], on node: NodeID) async -> [UInt64] {
-        var settled: [UInt64] = []
+    /// - Returns: Those whose copies are where the map wants them.
+    private func repair(_ jobs: [Job], of node: NodeID, by map: ClusterState) async -> [Job] {
+        var good: [Job] = []
         for job in jobs {
-            let place = mirror.state[job.chunk.partition]
-            // The partition has moved away, or moves: the mover copies all that is there.
-            guard place.nodes.contains(node), place.next.isEmpty else {
-                if !place.next.contains(node), !place.nodes.contains(node) {
-                    settled.append(job.row)
-                }
+            let place = map[job.chunk.partition]
+            // While it moves, the mover copies what is there; then it is looked at again.
+            guard place.next.isEmpty, !place.nodes.isEmpty else { continue }
+            // A writer by an old map names a node that is no holder any more, and knows nothing of
+            // the one that took its place.
+            let isHolder = place.nodes.contains(node)
+            if !isHolder, Mutation.isOn(.repairForgetsMoved) {
+                good.append(job)
                 continue
             }
-            let request = ProtoPullChunksRequest.with {
-                $0.chunks = [job.chunk.data]
-                $0.sources = place.nodes.filter { $0 != node }.map(\.data)
-            }
             do {
-                let reply = try await pool.call(
-                    .chunkPull, to: node, request, deadline: pool.now + Self.pullDeadline,
-                    as: ProtoPullChunksReply.self)
-                // DELETED: the object is gone, and its chunk with it.
-                if reply.status == .done && reply.failed.isEmpty || reply.status == .deleted {
-                    settled.append(job.row)
+                var isGood = true
+                for holder in isHolder ? [node] : place.nodes where isGood {
+                    isGood = try await pull(job.chunk, to: holder, by: place)
                 }
+                if isGood { good.append(job) }
             } catch {
-                if Mutation.isOn(.repairForgetsFailure) { settled.append(job.row) }
+                if Mutation.isOn(.repairForgetsFailure) { good.append(job) }
                 logger.debug(
                     "a missing copy could not be made yet",
                     metadata: [
                         "chunk": "\(job.chunk)", "node": "\(node)", "error": "\(error)",
                     ])
-                return settled
+                return good
             }
         }
-        return settled
+        return good
+    }
+
+    /// - Returns: Whether the node has a good copy now, or the chunk is deleted.
+    /// - Throws: Where the node does not answer.
+    private func pull(
+        _ chunk: ChunkID, to node: NodeID, by place: ClusterState.Partition
+    ) async throws -> Bool {
+        let request = ProtoPullChunksRequest.with {
+            $0.chunks = [chunk.data]
+            $0.sources = place.nodes.filter { $0 != node }.map(\.data)
+        }
+        let reply = try await pool.call(
+            .chunkPull, to: node, request, deadline: pool.now + Self.pullDeadline,
+            as: ProtoPullChunksReply.self)
+        return reply.status == .done && reply.failed.isEmpty || reply.status == .deleted
     }
 }

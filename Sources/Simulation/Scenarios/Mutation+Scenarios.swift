@@ -10,27 +10,26 @@ import Core
                 .leaseWithoutAnswers, .readWithoutRound, .skipFirstAfterStart, .forgetVote,
                 .countLearners:
                 [MutationHunt.raft]
-            case .ackByIndex, .applyTwice, .answerFromFollower: ["leaders", "power"]
-            case .ackBeforeLogSync, .loseLastLogRecord, .unknownIsDone: ["power", "leaders"]
+            case .ackByIndex, .applyTwice, .answerFromFollower: ["leaders"]
+            case .ackBeforeLogSync, .loseLastLogRecord, .unknownIsDone, .ackBeforeChunkSync,
+                .scanStopsAtHole:
+                ["power"]
             case .unknownIsDiscarded, .retryWithNewID, .unknownIsUnavailable: ["unanswered"]
-            case .ackBeforeChunkSync, .scanStopsAtHole: ["power", "mixed"]
             case .tombstoneUnsynced, .recoveryForgetsDeletes, .garbageForgetsAbsent: ["garbage"]
-            case .swapAnswers, .skipIfMatch, .skipIfNoneMatch, .listSkipsAtBorder,
-                .reuseCommandID, .overwriteLeaksChunks, .overwriteQueuesNewChunks,
-                .usageKeepsRemoved:
-                ["calm", "mixed"]
+            case .skipIfNoneMatch, .listSkipsAtBorder, .reuseCommandID, .overwriteLeaksChunks,
+                .overwriteQueuesNewChunks, .usageKeepsRemoved:
+                ["calm"]
+            case .swapAnswers, .skipIfMatch, .sweepAsksOneRange: ["mixed"]
             case .snapshotOmitsBodies, .checkpointWithoutCopy: ["snapshots"]
             case .readUnverified, .repairTrustsHeader, .serveUnchecked: ["rot"]
             case .readOneCopy: ["reading"]
-            case .strayDropsHeld, .plannerCountsGone: ["lost-disk", "replacement"]
+            case .strayDropsHeld, .plannerCountsGone: ["lost-disk"]
             case .neverGiveUp: ["gone"]
-            case .writeDuringMove, .drainIgnoresMoves, .commitUnpulledMove, .skipEpochCheck:
-                ["drain", "replacement"]
-            case .refusalCountsAsCopy, .missingCopyForgotten, .repairForgetsFailure:
-                ["full", "mixed"]
+            case .writeDuringMove, .drainIgnoresMoves, .commitUnpulledMove: ["drain"]
+            case .skipEpochCheck, .repairForgetsMoved: ["stale"]
+            case .refusalCountsAsCopy, .missingCopyForgotten, .repairForgetsFailure: ["full"]
             case .formWithoutAll: ["formation"]
             case .acceptSecondProposal: ["founders"]
-            case .sweepAsksOneRange: ["mixed", "lost-disk"]
             }
         }
     }

@@ -83,6 +83,17 @@ extension Scenario {
             $0.clients.keys = 40
         },
         Scenario(
+            "stale", "gateways whose map is old while partitions move",
+            [(.drain, 4), (.mute, 4), (.slowNode, 4), (.mend, 1)]
+        ) {
+            $0.pauses = 500...4_000
+            $0.downs = 2_000...20_000
+            $0.lateOneIn = nil
+            $0.seconds = 90
+            $0.clients.count = 8
+            $0.clients.keys = 40
+        },
+        Scenario(
             "full", "disks that fill up and empty in waves",
             [(.fullDisk, 6), (.kill, 2), (.powerCut, 2), (.failingDisk, 1)]
         ) { $0.pauses = 500...4_000 },
