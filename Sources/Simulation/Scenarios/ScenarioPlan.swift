@@ -103,7 +103,7 @@ struct ScenarioPlan {
         case .lose: return .lose(victims[.storage] ?? "")
         case .rot:
             return .rot(
-                victims[.storage] ?? "", pages: .random(in: 1...20, using: &random),
+                victims[.storage] ?? "", pages: .random(in: 5...60, using: &random),
                 seed: random.next())
         case .wipe: return .wipe(victims[.storage] ?? "", down: while_(&random))
         case .wipeCoordinator: return .wipe(victims[.coordinator] ?? "", down: while_(&random))

@@ -66,7 +66,10 @@ extension ClusterWorld {
         }
         try end(clients)
         let settled = try settle()
-        if !watch.rotten.isEmpty { try readUntilGood(clients) }
+        if !watch.rotten.isEmpty {
+            try readUntilGood(clients)
+            try reportUntilGood()
+        }
         try judge(clients)
         return WorldReport(
             seed: seed, scenario: scenario.name, readyMilliseconds: ready,
@@ -133,6 +136,25 @@ extension ClusterWorld {
         }
         throw Broken(
             text: "liveness: bad copies stay: \(watch.badCopies.sorted().joined(separator: ", "))")
+    }
+
+    /// Bad copies that no reader happened to find are replaced when somebody tells of them.
+    private func reportUntilGood() throws {
+        var bad = inspect(isDeep: true).rotten
+        for _ in 0..<Self.readingRounds where !bad.isEmpty {
+            time.perform {
+                let door = nodes.compactMap { $0.process?.chunks }.first
+                for copy in bad {
+                    door?.report(
+                        badCopyOf: copy.chunk, on: copy.node, goodSources: copy.others)
+                }
+            }
+            time.run(until: time.now + SimulatedTime.milliseconds(Patience.repaired))
+            bad = inspect(isDeep: true).rotten
+        }
+        if let copy = bad.first {
+            throw Broken(text: "liveness: a bad copy stays: chunk \(copy.chunk) on \(copy.node)")
+        }
     }
 
     private func judge(_ clients: WorldClients) throws {

@@ -92,11 +92,12 @@ extension SimulatedProcess {
         follower.observe { view.update($0) }
         let catalogue = CatalogueOverWire(follower: follower, clocks: base.clocks)
         (self.catalogue, self.follower) = (catalogue, follower)
+        let chunks = WatchedChunks(
+            ChunksOverWire(pool: base.pool, clocks: base.clocks, logger: base.logger),
+            node.watch)
+        self.chunks = chunks
         let objects = ObjectService(
-            cluster: view, catalogue: catalogue,
-            chunks: WatchedChunks(
-                ChunksOverWire(pool: base.pool, clocks: base.clocks, logger: base.logger),
-                node.watch),
+            cluster: view, catalogue: catalogue, chunks: chunks,
             keys: KeyRing(current: [UInt8](repeating: 7, count: 32), older: []),
             clocks: base.clocks)
         self.objects = objects

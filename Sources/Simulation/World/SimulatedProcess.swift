@@ -19,6 +19,8 @@ final class SimulatedProcess: @unchecked Sendable {
     let server: WireServer
     let identity: PeerIdentity
     var objects: ObjectService?
+    /// Of a gateway, too.
+    var chunks: (any ChunkDoor)?
     /// Of a gateway: for what operators ask for.
     var catalogue: CatalogueOverWire?
     var follower: ClusterFollower?

@@ -18,6 +18,8 @@ struct WorldInspection {
     /// Copies that are missing and that nobody knows of: not of a partition that moves, not queued
     /// for repair.
     private(set) var gaps: Set<String> = []
+    /// Copies that are corrupt on nodes whose disks rot, and where others are.
+    private(set) var rotten: [(chunk: ChunkID, node: NodeID, others: [NodeID])] = []
     /// Chunks of objects and of parts of uploads.
     private(set) var referenced: Set<ChunkID> = []
     private let settings: ClusterWorld.Settings
@@ -139,7 +141,11 @@ struct WorldInspection {
                     }
                     whole[chunk] = (bytes, name)
                     if let identity { holders[chunk, default: []].insert(identity) }
-                case .none where isRotten, .damaged where isRotten: break
+                case .none where isRotten: break
+                case .damaged where isRotten:
+                    guard let identity, wanted.contains(chunk) else { continue }
+                    let others = state[chunk.partition].nodes.filter { $0 != identity }
+                    rotten.append((chunk, identity, others))
                 case .none(let reason) where wanted.contains(chunk):
                     if state[chunk.partition].next.isEmpty, !incomplete.contains(chunk) {
                         gaps.insert("\(name) lacks chunk \(chunk), and nobody knows")
