@@ -50,7 +50,8 @@ struct StrayChunks: Sendable {
         }
     }
 
-    /// Partitions that have chunks here; none where the store can't say, which it logs.
+    /// Partitions that have chunks here; none where the store can't say: it
+    /// has failed then, and its node's status tells why.
     private func occupied() async throws -> [PartitionID] {
         let store = self.store
         let found = await store.onReadThread { () throws(ChunkStoreError) in

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import unittest
 import urllib.request
 from pathlib import Path
 
@@ -141,3 +142,18 @@ class CloudCluster(AddressCluster):
             instance(self.fake.cloud, f"i-{node.name}", node.address.split(":")[0], node.role)
             for node in self.nodes
         ]
+
+
+class DiscoveryCase(unittest.TestCase):
+    """A cluster, and the fake cloud or DNS server that it finds itself by: both end with the test,
+    which says at its end that it has not failed, or the logs are kept."""
+
+    def setUp(self):
+        self.failed = True
+        self.finder = self.cluster = None
+
+    def tearDown(self):
+        if self.cluster:
+            self.cluster.close(keep=self.failed)
+        if self.finder:
+            self.finder.close()

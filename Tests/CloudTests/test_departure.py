@@ -3,21 +3,17 @@
 import unittest
 from datetime import datetime, timedelta, timezone
 
-from cloud_cluster import CloudCluster, FakeCloud
+from cloud_cluster import CloudCluster, DiscoveryCase, FakeCloud
 from cluster import http_get, wait_until
 from content import content
 
 
-class Departure(unittest.TestCase):
+class Departure(DiscoveryCase):
     def setUp(self):
-        self.failed = True
-        self.fake = FakeCloud("aws")
-        self.cluster = CloudCluster("departure", self.fake, storage=4, gateways=1)
-        self.fake.state(instances=self.cluster.instances())
-
-    def tearDown(self):
-        self.cluster.close(keep=self.failed)
-        self.fake.close()
+        super().setUp()
+        self.finder = FakeCloud("aws")
+        self.cluster = CloudCluster("departure", self.finder, storage=4, gateways=1)
+        self.finder.state(instances=self.cluster.instances())
 
     def watched(self, name):
         """Only this node looks for its end: the fake has one machine's metadata."""
@@ -28,12 +24,12 @@ class Departure(unittest.TestCase):
     def completed(self):
         return [
             request
-            for request in self.fake.requests()
+            for request in self.finder.requests()
             if "CompleteLifecycleAction" in request["body"]
         ]
 
     def announce(self):
-        self.fake.state({"target_lifecycle_state": "Terminated", "self": "i-s4"})
+        self.finder.state({"target_lifecycle_state": "Terminated", "self": "i-s4"})
 
     def report(self, label):
         nodes = self.cluster.status()["nodes"]
@@ -73,26 +69,16 @@ class Departure(unittest.TestCase):
         self.failed = False
 
 
-class NotYetSafe(unittest.TestCase):
+class NotYetSafe(DiscoveryCase):
     """Three storage nodes hold three copies: what is on one of them has no other place to go."""
 
     # The answer is due 20 s before the end.
     NOTICE = timedelta(seconds=40)
 
-    def setUp(self):
-        self.failed = True
-        self.fake = self.cluster = None
-
-    def tearDown(self):
-        if self.cluster:
-            self.cluster.close(keep=self.failed)
-        if self.fake:
-            self.fake.close()
-
     def start(self, cloud):
-        self.fake = FakeCloud(cloud)
-        self.cluster = CloudCluster("unsafe", self.fake, storage=3, gateways=1)
-        self.fake.state({"self": "i-s3"}, instances=self.cluster.instances())
+        self.finder = FakeCloud(cloud)
+        self.cluster = CloudCluster("unsafe", self.finder, storage=3, gateways=1)
+        self.finder.state({"self": "i-s3"}, instances=self.cluster.instances())
         self.cluster.node("s3").environment["LIFECYCLE"] = cloud
         self.cluster.start()
 
@@ -113,7 +99,7 @@ class NotYetSafe(unittest.TestCase):
 
     def told(self):
         return [
-            request for request in self.fake.requests()
+            request for request in self.finder.requests()
             if request["method"] == "POST" and "DescribeInstances" not in request["body"]
         ]
 
@@ -121,7 +107,7 @@ class NotYetSafe(unittest.TestCase):
         """a spot machine whose data has no other place says that it is not safe"""
         self.start("aws")
         end = datetime.now(timezone.utc) + self.NOTICE
-        self.fake.state(
+        self.finder.state(
             spot_action={"action": "terminate", "time": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
         )
         self.says_so("Spot: terminate")
@@ -132,7 +118,7 @@ class NotYetSafe(unittest.TestCase):
         """the end of a machine of Azure is not acknowledged while its data is nowhere else"""
         self.start("azure")
         end = datetime.now(timezone.utc) + self.NOTICE
-        self.fake.state(incarnation=2, events=[{
+        self.finder.state(incarnation=2, events=[{
             "EventId": "end", "EventType": "Terminate", "EventStatus": "Scheduled",
             "ResourceType": "VirtualMachine", "Resources": ["i-s3"],
             "NotBefore": end.strftime("%a, %d %b %Y %H:%M:%S GMT"),

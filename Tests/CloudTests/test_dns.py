@@ -7,7 +7,7 @@ import subprocess
 import time
 import unittest
 
-from cloud_cluster import AddressCluster
+from cloud_cluster import AddressCluster, DiscoveryCase
 from cluster import DSTNODE, Cluster, free_ports, plain_environment, wait_until
 from content import content
 from dns_server import DOMAIN, DNSServer
@@ -155,27 +155,17 @@ class Discover(unittest.TestCase):
         self.assertIn("check /etc/resolv.conf or DISCOVERY_DNS_SERVER", answer.stderr)
 
 
-class Formation(unittest.TestCase):
+class Formation(DiscoveryCase):
     """Ten processes, which know a name."""
-
-    def setUp(self):
-        self.failed = True
-        self.server = self.cluster = None
-
-    def tearDown(self):
-        if self.cluster:
-            self.cluster.close(keep=self.failed)
-        if self.server:
-            self.server.close()
 
     def by_addresses(self, name, ttl=1):
         """A cluster whose coordinators are the addresses of a name; its server does not run yet."""
-        self.server = DNSServer(ttl=ttl)
+        self.finder = DNSServer(ttl=ttl)
         self.cluster = AddressCluster(f"dns-{name}")
         self.cluster.set(
             DISCOVERY_METHOD="dns",
             DISCOVERY_DNS_NAMES=f"{NAME}:{self.cluster.port}",
-            DISCOVERY_DNS_SERVER=self.server.authority,
+            DISCOVERY_DNS_SERVER=self.finder.authority,
         )
 
     def coordinators(self):
@@ -204,8 +194,8 @@ class Formation(unittest.TestCase):
     def test_by_addresses(self):
         """ten nodes form by the addresses of one name"""
         self.by_addresses("addresses")
-        self.server.addresses = self.coordinators()
-        self.server.start()
+        self.finder.addresses = self.coordinators()
+        self.finder.start()
         self.start()
         self.ready("the last start", time.monotonic())
         self.assertEqual(self.cluster.status_code(), 0)
@@ -213,20 +203,20 @@ class Formation(unittest.TestCase):
 
     def test_by_services(self):
         """ten nodes form by SRV records, although each has another port"""
-        self.server = DNSServer()
+        self.finder = DNSServer()
         self.cluster = Cluster(
             "dns-services",
             DISCOVERY_METHOD="dns",
             DISCOVERY_DNS_NAMES=SERVICE,
-            DISCOVERY_DNS_SERVER=self.server.authority,
+            DISCOVERY_DNS_SERVER=self.finder.authority,
         )
         for node in self.cluster.nodes:
             del node.environment["SEED_NODES"]
         for node in self.cluster.of("coordinator"):
             host, port = node.address.split(":")
-            self.server.addresses.append((f"{node.name}.{DOMAIN}", host))
-            self.server.services.append((SERVICE, f"{node.name}.{DOMAIN}", port))
-        self.server.start()
+            self.finder.addresses.append((f"{node.name}.{DOMAIN}", host))
+            self.finder.services.append((SERVICE, f"{node.name}.{DOMAIN}", port))
+        self.finder.start()
         self.start()
         self.ready("the last start", time.monotonic())
         self.failed = False
@@ -234,11 +224,11 @@ class Formation(unittest.TestCase):
     def test_a_server_that_starts_last(self):
         """ten nodes form although no DNS server answered when they started"""
         self.by_addresses("last")
-        self.server.addresses = self.coordinators()
+        self.finder.addresses = self.coordinators()
         self.start()
         for node in self.cluster.nodes:
             wait_until("it says so", lambda: "no DNS server answers" in node.log.read_text(), 30)
-        self.server.start()
+        self.finder.start()
         self.ready("the server's start", time.monotonic())
         self.failed = False
 
@@ -246,28 +236,28 @@ class Formation(unittest.TestCase):
         """addresses that a name gets after the start are found, and the cluster forms then"""
         self.by_addresses("added", ttl=5)
         one, *others = self.coordinators()
-        self.server.addresses = [one]
-        self.server.start()
+        self.finder.addresses = [one]
+        self.finder.start()
         self.start()
         for name in ("c2", "c3"):
             log = self.cluster.node(name).log
             wait_until(f"{name} has met c1", lambda: "each other, 2 here" in log.read_text())
         self.assertFalse(any(node.is_ready() for node in self.cluster.nodes))
-        self.server.addresses += others
-        self.server.reload()
+        self.finder.addresses += others
+        self.finder.reload()
         self.ready("their addition, with a TTL of 5 s", time.monotonic())
         self.failed = False
 
     def test_an_answer_is_used_for_its_time(self):
         """an answer is not asked for again before its TTL is over, and then it is"""
         self.by_addresses("ttl", ttl=3)
-        self.server.addresses = self.coordinators()
-        self.server.start()
+        self.finder.addresses = self.coordinators()
+        self.finder.start()
         self.cluster.node("c1").start()
 
         def asked(count):
             return wait_until(
-                f"{count} questions", lambda: self.server.queries("A", NAME) >= count, 30
+                f"{count} questions", lambda: self.finder.queries("A", NAME) >= count, 30
             )
 
         asked(1)

@@ -9,31 +9,21 @@ import time
 import unittest
 from datetime import datetime, timedelta, timezone
 
-from cloud_cluster import CloudCluster, FakeCloud, instance
+from cloud_cluster import CloudCluster, DiscoveryCase, FakeCloud, instance
 from cluster import DSTNODE, http_get, plain_environment, wait_until
 from content import content
 
 
-class Formation(unittest.TestCase):
-    def setUp(self):
-        self.failed = True
-        self.fake = self.cluster = None
-
-    def tearDown(self):
-        if self.cluster:
-            self.cluster.close(keep=self.failed)
-        if self.fake:
-            self.fake.close()
-
+class Formation(DiscoveryCase):
     def form(self, cloud, method=None, failures=(), page_size=5, empty_pages=1, seconds=60):
-        self.fake = FakeCloud(cloud)
-        self.cluster = CloudCluster(f"form-{cloud}", self.fake, method)
+        self.finder = FakeCloud(cloud)
+        self.cluster = CloudCluster(f"form-{cloud}", self.finder, method)
         strangers = [
             instance(cloud, "i-foreign", "127.0.7.200", "coordinator", cluster="another"),
             instance(cloud, "i-stopped", "127.0.7.201", "coordinator", running=False),
             instance(cloud, "i-silent", "127.0.7.202", "coordinator"),
         ]
-        self.fake.state(
+        self.finder.state(
             instances=self.cluster.instances() + strangers,
             page_size=page_size,
             empty_pages=empty_pages,
@@ -82,10 +72,10 @@ class Formation(unittest.TestCase):
 
     def test_a_list_that_is_behind(self):
         """ten nodes form although the list shows them late, one after the other"""
-        self.fake = FakeCloud("aws")
-        self.cluster = CloudCluster("behind", self.fake)
+        self.finder = FakeCloud("aws")
+        self.cluster = CloudCluster("behind", self.finder)
         instances = self.cluster.instances()
-        self.fake.state(instances=[])
+        self.finder.state(instances=[])
         for node in self.cluster.nodes:
             node.start()
         for node in self.cluster.nodes:
@@ -93,9 +83,9 @@ class Formation(unittest.TestCase):
             wait_until(f"{node.name}: {said}", lambda: said in node.log.read_text(), 30)
         # No machine is in the list at once with the others, nor with itself.
         for count in range(1, len(instances) + 1):
-            self.fake.state(instances=instances[:count])
-            asked = len(self.fake.requests())
-            wait_until("somebody looks", lambda: len(self.fake.requests()) > asked, 30)
+            self.finder.state(instances=instances[:count])
+            asked = len(self.finder.requests())
+            wait_until("somebody looks", lambda: len(self.finder.requests()) > asked, 30)
         began = time.monotonic()
         self.cluster.wait_ready()
         print(f"      ready {time.monotonic() - began:.1f} s after the list was whole")
@@ -136,7 +126,7 @@ class Formation(unittest.TestCase):
         failures = [{"path": path, "status": 503, "share": 0.5}]
         # Who fails several times in a row waits up to a minute: one of ten often does.
         self.form(cloud, failures=failures, page_size=50, empty_pages=0, seconds=300)
-        calls = [request for request in self.fake.requests() if path in str(request)]
+        calls = [request for request in self.finder.requests() if path in str(request)]
         print(f"      {len(calls)} calls of the list by ten nodes")
         self.failed = False
 
@@ -161,7 +151,7 @@ class Formation(unittest.TestCase):
     def test_the_last_list_lasts(self):
         """a node comes back by the list on disk while the cloud is silent"""
         self.form("aws")
-        self.fake.close()
+        self.finder.close()
         node = self.cluster.of("storage")[0]
         node.kill()
         node.start()
@@ -176,27 +166,23 @@ class Formation(unittest.TestCase):
             f'dst_discovery_failing{{node="{node.name}",source="aws"}} 1.0\n',
             http_get(node.address, "/metrics")[1],
         )
-        self.fake = None
+        self.finder = None
         self.failed = False
 
 
-class ReplacedAsAWhole(unittest.TestCase):
+class ReplacedAsAWhole(DiscoveryCase):
     """The group of coordinators lost all its machines, and the cloud made new ones."""
 
     def setUp(self):
-        self.failed = True
-        self.fake = FakeCloud("aws")
+        super().setUp()
+        self.finder = FakeCloud("aws")
         # The voter whose disk stays away is soon given up for its replacement.
         self.cluster = CloudCluster(
-            "replaced", self.fake, storage=3, gateways=1, REPAIR_DELAY="10s"
+            "replaced", self.finder, storage=3, gateways=1, REPAIR_DELAY="10s"
         )
         self.set_form_until(timedelta(hours=1))
-        self.fake.state(instances=self.cluster.instances())
+        self.finder.state(instances=self.cluster.instances())
         self.cluster.start()
-
-    def tearDown(self):
-        self.cluster.close(keep=self.failed)
-        self.fake.close()
 
     def set_form_until(self, ahead):
         """As user-data has it: a time that was an hour ahead when the account was empty."""
@@ -248,17 +234,13 @@ class ReplacedAsAWhole(unittest.TestCase):
         self.failed = False
 
 
-class Strangers(unittest.TestCase):
+class Strangers(DiscoveryCase):
     """Somebody else's cluster carries the same tag, and gets an address that was ours."""
 
     def setUp(self):
-        self.failed = True
-        self.fake = FakeCloud("aws")
-        self.cluster = CloudCluster("strangers", self.fake, storage=3, gateways=1)
-
-    def tearDown(self):
-        self.cluster.close(keep=self.failed)
-        self.fake.close()
+        super().setUp()
+        self.finder = FakeCloud("aws")
+        self.cluster = CloudCluster("strangers", self.finder, storage=3, gateways=1)
 
     def stranger(self):
         """A coordinator that forms a cluster of its own, under another secret."""
@@ -271,7 +253,7 @@ class Strangers(unittest.TestCase):
         self.settle(node, "127.0.7.90")
         for name in ("DISCOVERY_METHOD", "DISCOVERY_PORT", "CLUSTER_NAME"):
             node.environment[name] = self.cluster.node("c1").environment[name]
-        node.environment.update(self.fake.environment())
+        node.environment.update(self.finder.environment())
         del node.environment["SEED_NODES"]
         return node
 
@@ -287,7 +269,7 @@ class Strangers(unittest.TestCase):
         instances = [
             *self.cluster.instances(), instance("aws", "i-x1", "127.0.7.90", "coordinator")
         ]
-        self.fake.state(instances=instances)
+        self.finder.state(instances=instances)
         stranger.start()
         wait_until("x1 has its cluster", lambda: self.cluster_of(stranger), 30)
         self.cluster.start()

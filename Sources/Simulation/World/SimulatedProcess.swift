@@ -18,8 +18,8 @@ final class SimulatedProcess: @unchecked Sendable {
     let pool: WirePool
     let server: WireServer
     let identity: PeerIdentity
+    /// Of a gateway, and its way to chunks.
     var objects: ObjectService?
-    /// Of a gateway, too.
     var chunks: (any ChunkDoor)?
     /// Of a gateway: for what operators ask for.
     var catalogue: CatalogueOverWire?

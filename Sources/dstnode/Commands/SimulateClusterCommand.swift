@@ -36,7 +36,7 @@ struct SimulateClusterCommand: ParsableCommand {
 
     func validate() throws {
         guard seeds > 0, seed <= .max - seeds, (1...86_400_000).contains(milliseconds ?? 1) else {
-            throw ValidationError("--seeds is 1 or more, --seconds at most a day")
+            throw ValidationError("--seeds is 1 or more, --seconds or --ticks at most a day")
         }
         if seconds != nil, ticks != nil {
             throw ValidationError("--seconds and --ticks say the same: give one")
