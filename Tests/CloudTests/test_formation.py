@@ -93,7 +93,11 @@ class Formation(DiscoveryCase):
 
     def granted_late(self, cloud, path, code, permission):
         """The list is refused at first, as where a role was assigned a moment ago."""
-        self.form(cloud, failures=[{"path": path, "status": 403, "code": code, "count": 12}])
+        # In one page, as in half(): a round of many calls that fails takes most of a minute's.
+        self.form(
+            cloud, failures=[{"path": path, "status": 403, "code": code, "count": 12}],
+            page_size=100, empty_pages=0,
+        )
         missing = f"lacks {permission}; grant it"
         says = [node for node in self.cluster.nodes if missing in node.log.read_text()]
         self.assertTrue(says)
